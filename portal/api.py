@@ -1,0 +1,116 @@
+"""What an extension may import; everything else in ``portal`` may change without a word.
+
+Sections (entry point group ``portal.sections``) and payment providers (``portal.payment_providers``) are written
+against these names. See ``docs/sections.md`` and the installable example in ``tests/example_section``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.core.access import OWN, Audience, customer_ids, needs, open_for, public, same_account
+from portal.core.audit import Actor, record
+from portal.core.clock import now, today
+from portal.core.errors import Conflict, DomainError, Forbidden, NotFound, ProviderError
+from portal.core.forms import PortalForm, checked_by_form, text_field
+from portal.core.frame import AlertRow, alert_columns
+from portal.core.mailer import Category, Mail
+from portal.core.mailer import queue as queue_mail
+from portal.core.money import Money, parse_amount
+from portal.core.outbox import add as add_work
+from portal.core.outbox import handler as work_handler
+from portal.core.pagination import Page, keyset
+from portal.core.principals import current_membership, current_person
+from portal.core.schedule import periodic
+from portal.core.sections import Alert, Card, FrameScope, NavItem, Section
+from portal.core.shops import current_shop
+from portal.core.signals import signal
+from portal.core.tables import (
+    Base,
+    Id,
+    LabelEnum,
+    PublicId,
+    Scaled4,
+    ShopOwned,
+    Timestamped,
+    UTCDateTime,
+    Versioned,
+    minor,
+    word,
+)
+from portal.domain.invoices.queries import Filter as InvoiceFilter
+from portal.domain.invoices.queries import InvoiceRow, count_unpaid, list_invoices
+from portal.domain.payments.provider import PaymentProvider
+from portal.domain.payments.registry import Entry
+from portal.domain.people.permissions import Permission
+from portal.domain.shops.models import Mode
+from portal.extensions import db
+
+#: What a badge or a card's count is: a scalar subquery.
+ScalarSelect = sa.ScalarSelect[Any]
+
+__all__ = [
+    "OWN",
+    "Actor",
+    "Alert",
+    "AlertRow",
+    "Audience",
+    "Base",
+    "Card",
+    "Category",
+    "Conflict",
+    "DomainError",
+    "Entry",
+    "Forbidden",
+    "FrameScope",
+    "Id",
+    "InvoiceFilter",
+    "InvoiceRow",
+    "LabelEnum",
+    "Mail",
+    "Mode",
+    "Money",
+    "NavItem",
+    "NotFound",
+    "Page",
+    "PaymentProvider",
+    "Permission",
+    "PortalForm",
+    "ProviderError",
+    "PublicId",
+    "ScalarSelect",
+    "Scaled4",
+    "Section",
+    "ShopOwned",
+    "Timestamped",
+    "UTCDateTime",
+    "Versioned",
+    "add_work",
+    "alert_columns",
+    "checked_by_form",
+    "count_unpaid",
+    "current_membership",
+    "current_person",
+    "current_shop",
+    "customer_ids",
+    "db",
+    "keyset",
+    "list_invoices",
+    "minor",
+    "needs",
+    "now",
+    "open_for",
+    "parse_amount",
+    "periodic",
+    "public",
+    "queue_mail",
+    "record",
+    "same_account",
+    "signal",
+    "text_field",
+    "today",
+    "word",
+    "work_handler",
+]

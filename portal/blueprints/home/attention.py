@@ -1,0 +1,144 @@
+"""What needs the customer, the most urgent first: overdue, waiting for an answer, to be paid, renewing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal.core import clock, locale
+from portal.core.principals import MembershipInfo
+from portal.core.shops import current_shop
+from portal.core.templating import language
+from portal.domain.invoices.queries import OpenSummary
+from portal.domain.people.permissions import Permission
+from portal.domain.subscriptions.queries import RENEWS_SOON_DAYS
+from portal.domain.subscriptions.rows import SubscriptionRow
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that needs the customer, with the one thing to do about it."""
+
+    title: str
+    text: str
+    tone: str
+    icon: str
+    url: str
+    action: str
+
+
+def collect(
+    account: MembershipInfo,
+    owed: OpenSummary | None,
+    numbers: dict[str, Any],
+    running: list[SubscriptionRow],
+) -> list[Need]:
+    """Everything that needs the customer. ``owed`` is None for whoever may not see invoices."""
+    unpaid = [_unpaid(account, owed)] if owed is not None and owed.count else []
+    waiting = [_waiting(numbers)] if numbers.get("waiting") else []
+    renewing = [_renewing(numbers["renewing"], running)] if numbers.get("renewing") else []
+    if owed is not None and owed.overdue_count:
+        return unpaid + waiting + renewing
+    return waiting + unpaid + renewing
+
+
+def _unpaid(account: MembershipInfo, owed: OpenSummary) -> Need:
+    late = owed.overdue_count > 0
+    total = locale.money(owed.total_minor, current_shop().currency, language())
+    if owed.only_public_id is not None:
+        url = url_for("invoices.show", public_id=owed.only_public_id)
+        pays = account.can(Permission.INVOICES_PAY)
+        action = _("Pay %(amount)s", amount=total) if pays else _("Show invoice")
+    else:
+        url = url_for("invoices.index", status="overdue" if owed.overdue_count == owed.count else "unpaid")
+        action = _("Show invoices")
+    return Need(
+        title=_unpaid_title(owed),
+        text=str(
+            _("%(amount)s is to be paid.", amount=total)
+            if owed.count == 1
+            else _("Together: %(amount)s", amount=total)
+        ),
+        tone="orange" if late else "yellow",
+        icon="alert-triangle" if late else "file-invoice",
+        url=url,
+        action=str(action),
+    )
+
+
+def _unpaid_title(owed: OpenSummary) -> str:
+    if not owed.overdue_count:
+        return str(ngettext("%(num)d invoice is open", "%(num)d invoices are open", owed.count))
+    if owed.overdue_count < owed.count:
+        return str(
+            ngettext(
+                "%(count)s invoices are open, %(num)d is overdue",
+                "%(count)s invoices are open, %(num)d are overdue",
+                owed.overdue_count,
+                count=owed.count,
+            )
+        )
+    if owed.count == 1:
+        return str(
+            ngettext(
+                "An invoice is %(num)d day overdue",
+                "An invoice is %(num)d days overdue",
+                owed.max_days_overdue,
+            )
+        )
+    return str(_("%(count)s invoices are overdue", count=owed.count))
+
+
+def _waiting(numbers: dict[str, Any]) -> Need:
+    count = numbers["waiting"]
+    one = count == 1
+    return Need(
+        title=str(
+            ngettext(
+                "%(num)d conversation waits for your answer",
+                "%(num)d conversations wait for your answer",
+                count,
+            )
+        ),
+        text=numbers["waiting_subject"],
+        tone="yellow",
+        icon="message-question",
+        url=url_for("support.show", public_id=numbers["waiting_public_id"])
+        if one
+        else url_for("support.index"),
+        action=str(_("Read it") if one else _("Show conversations")),
+    )
+
+
+def _renewing(count: int, running: list[SubscriptionRow]) -> Need:
+    """``running`` begins with what is billed next, so what renews soon is at its head, but behind what should have
+    been billed before; then the list tells.
+    """
+    today = clock.today(current_shop().time_zone)
+    last = today + timedelta(days=RENEWS_SOON_DAYS)
+    soon = [row for row in running if row.next_billing_on and today <= row.next_billing_on <= last]
+    listed = "; ".join(f"{row.name}: {_price_on(row)}" for row in soon[:3])
+    one = count == 1
+    title = (
+        _("A subscription renews within a week")
+        if one
+        else _("%(count)s subscriptions renew within a week", count=count)
+    )
+    if one and soon:
+        url, action = url_for("subscriptions.show", public_id=soon[0].public_id), _("Show subscription")
+    else:
+        url, action = url_for("subscriptions.index", status="active"), _("Show subscriptions")
+    return Need(title=str(title), text=listed, tone="azure", icon="calendar", url=url, action=str(action))
+
+
+def _price_on(row: SubscriptionRow) -> str:
+    amount = locale.money(row.amount_minor, row.currency, language())
+    if row.next_billing_on is None:
+        return amount
+    day = locale.date(row.next_billing_on, language(), "long")
+    return str(_("%(amount)s on %(date)s", amount=amount, date=day))

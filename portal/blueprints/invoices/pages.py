@@ -1,0 +1,360 @@
+"""What the page of an invoice shows, put together from the queries in plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import sqlalchemy as sa
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.blueprints.invoices.forms import ChoiceForm, PayForm
+from portal.core import clock, jobs, outbox, storage
+from portal.core.locale import LANGUAGES
+from portal.core.polling import next_look
+from portal.core.principals import MembershipInfo
+from portal.core.references import format_rf
+from portal.core.shops import current_shop
+from portal.core.vat import TAXED
+from portal.domain.invoices import queries, rendering, spending, together
+from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
+from portal.domain.orders.queries import order_label
+from portal.domain.payments import choices
+from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
+from portal.domain.payments.queries import list_payments_of
+from portal.domain.people.permissions import Permission
+from portal.domain.subscriptions.queries import subscription_label
+
+ICONS = {
+    PaymentStatus.PAID: ("circle-check", "green"),
+    PaymentStatus.PENDING: ("clock", "azure"),
+    PaymentStatus.FAILED: ("alert-circle", "red"),
+    PaymentStatus.REVERSED: ("arrow-back-up", "red"),
+    PaymentStatus.CANCELLED: ("circle-x", None),
+    PaymentStatus.EXPIRED: ("hourglass", None),
+}
+
+
+#: Whole sentences: the names of the ways are titles, and no title stands well in the middle of a sentence.
+UNDER_WAY = {
+    PaymentMethodKind.IDEAL: _l("An iDEAL payment is under way."),
+    PaymentMethodKind.CARD: _l("A card payment is under way."),
+    PaymentMethodKind.SEPA: _l("A direct debit is under way."),
+    PaymentMethodKind.TRANSFER: _l("A bank transfer is under way."),
+    PaymentMethodKind.CASH: _l("A payment is under way."),
+}
+STARTED = {
+    PaymentMethodKind.IDEAL: _l("You started an iDEAL payment."),
+    PaymentMethodKind.CARD: _l("You started a card payment."),
+    PaymentMethodKind.SEPA: _l("You started a direct debit."),
+    PaymentMethodKind.TRANSFER: _l("You started a bank transfer."),
+    PaymentMethodKind.CASH: _l("You started a payment."),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """A row of the history."""
+
+    icon: str
+    title: str
+    detail: str | None
+    at: datetime
+    amount_minor: int | None = None
+    currency: str | None = None
+    state: Any = None
+    tone: str | None = None
+
+
+def filters(chosen: queries.Filter, search: str) -> list[tuple[str, str, bool]]:
+    """The pills over the list."""
+    labels = {
+        queries.Filter.ALL: _("All"),
+        queries.Filter.UNPAID: _("Unpaid"),
+        queries.Filter.PENDING: _("Pending"),
+        queries.Filter.OVERDUE: _("Overdue"),
+        queries.Filter.PAID: _("Paid"),
+    }
+    return [
+        (
+            label,
+            url_for(
+                "invoices.index",
+                status=None if each is queries.Filter.ALL else each.value,
+                q=search or None,
+            ),
+            each is chosen,
+        )
+        for each, label in labels.items()
+    ]
+
+
+def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSelect[Any]]:
+    """What the page shows of an invoice from other areas, to be read in the statement that finds the invoice."""
+    return {
+        **order_label(Document.order_id),
+        **subscription_label(Document.subscription_id),
+        **together.columns_beside(Document),
+        "build_state": rendering.build_state(pdf_language),
+    }
+
+
+def invoice_page(
+    whole: queries.WholeInvoice,
+    *,
+    membership: MembershipInfo,
+    form: PayForm | None = None,
+    pdf_language: str | None = None,
+) -> dict[str, Any]:
+    """Everything ``invoices/show.html`` asks for, with the ``also`` of ``page_columns`` for the same language."""
+    document, shop, also = whole.document, whole.shop, whole.also
+    payments = list_payments_of(document.id)
+    history = [payment for payment, _amount in payments]
+    panel = choices.panel(
+        shop, document, on_link=False, history=history, credit_minor=int(also["credit_minor"])
+    )
+    may_pay = membership.can(Permission.INVOICES_PAY)
+    under_way = _under_way(payments)
+    order = _link("orders.show", also["order_public_id"], also["order_label"])
+    subscription = _link("subscriptions.show", also["subscription_public_id"], also["subscription_label"])
+    return {
+        "invoice": _facts(document),
+        # Who may not see the list comes from what the invoice is for.
+        "above": (
+            (_("Invoices"), url_for("invoices.index"))
+            if membership.can(Permission.INVOICES)
+            else order or subscription
+        ),
+        "lines": [
+            SimpleNamespace(
+                description=line.description,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                vat_category=line.vat_category,
+                vat_rate=line.vat_rate,
+                amount_minor=line.gross_minor if document.prices_include_vat else line.net_minor,
+            )
+            for line in document.lines
+        ],
+        "vat_groups": [
+            SimpleNamespace(
+                category=group.vat_category,
+                label=None if group.vat_category in TAXED else group.vat_category.label,
+                rate=group.vat_rate,
+                net_minor=group.net_minor,
+                vat_minor=group.vat_minor,
+            )
+            for group in document.vat_groups
+        ],
+        "sums": _sums(document),
+        "order": order,
+        "subscription": subscription,
+        "credit_notes": [
+            SimpleNamespace(
+                number=note.number,
+                url=url_for("invoices.show", public_id=note.public_id),
+                issue_date=note.issue_date,
+                total_minor=-note.total_minor,
+            )
+            for note in whole.credit_notes
+        ],
+        "history": _history(
+            document, payments, spending.list_uses(document.id) if also["credit_uses"] else []
+        ),
+        "pay": _pay(document, panel, form) if may_pay and panel.ways and panel.attempt is None else None,
+        **_waiting(document, under_way),
+        "attempt": _attempt(document, panel.attempt) if may_pay and panel.attempt is not None else None,
+        "errors": errors_of(form),
+        "pdf": pdf_state(document, whole.file, pdf_language or document.language, also["build_state"]),
+        "pay_all": _pay_all(also),
+        "help_url": (
+            url_for("support.create", about=f"invoice:{document.public_id}")
+            if membership.can(Permission.TICKETS_WRITE)
+            else None
+        ),
+    }
+
+
+def _facts(document: Document) -> SimpleNamespace:
+    today = clock.today(current_shop().time_zone)
+    return SimpleNamespace(
+        public_id=document.public_id,
+        number=document.number,
+        title=f"{document.kind.label} {document.number}",
+        badge=queries.badge_of(document, today) if document.kind is not DocumentKind.CREDIT_NOTE else None,
+        issue_date=document.issue_date,
+        due_date=document.due_date if document.kind is not DocumentKind.CREDIT_NOTE else None,
+        reference=format_rf(document.reference) if document.reference else "",
+        currency=document.currency,
+        net_minor=document.net_minor,
+        total_minor=document.total_minor,
+        open_minor=document.open_minor,
+        days_overdue=queries.days_overdue(document.list_state, document.due_date, today),
+        note=document.note,
+    )
+
+
+def _sums(document: Document) -> list[tuple[str, int]]:
+    sums = []
+    if document.credited_minor:
+        sums.append((_("Credited"), -document.credited_minor))
+    if document.paid_minor:
+        sums.append((_("Paid"), -document.paid_minor))
+    return sums
+
+
+def _link(endpoint: str, public_id: str | None, label: str | None) -> tuple[str, str] | None:
+    return None if public_id is None else (label or "", url_for(endpoint, public_id=public_id))
+
+
+def _pay(document: Document, panel: choices.Panel, form: PayForm | None) -> SimpleNamespace:
+    part_errors = form.amount.errors if form is not None else ()
+    return SimpleNamespace(
+        url=url_for("invoices.pay", public_id=document.public_id),
+        methods=panel.ways,
+        selected=form.method.data if form is not None else None,
+        amount_minor=panel.due_minor,
+        part=panel.part_allowed,
+        part_value=form.amount.data if form is not None else None,
+        part_error=part_errors[0] if part_errors else None,
+        credit=credit_offer(panel.credit_minor, panel.due_minor, form),
+    )
+
+
+def credit_offer(credit_minor: int, due_minor: int, form: ChoiceForm | None) -> SimpleNamespace | None:
+    """The box for the customer's credit, ticked until somebody takes the tick away; none without credit."""
+    minor = min(credit_minor, due_minor)
+    if minor <= 0:
+        return None
+    return SimpleNamespace(
+        minor=minor, rest_minor=due_minor - minor, ticked=form is None or bool(form.credit.data)
+    )
+
+
+def _pay_all(also: dict[str, Any]) -> SimpleNamespace | None:
+    """Paying everything that is open in one payment, where that is more than this and fits."""
+    if not 1 < also["open_count"] <= together.MOST:
+        return None
+    return SimpleNamespace(url=url_for("invoices.pay_several", all=1), amount_minor=int(also["open_minor"]))
+
+
+def pending_piece(document: Document) -> dict[str, Any] | None:
+    """What ``invoices/_pay.html`` shows alone while a payment is under way; none once none is."""
+    under_way = _under_way(list_payments_of(document.id))
+    if under_way is None:
+        return None
+    return {"invoice": _facts(document), "errors": [], **_waiting(document, under_way)}
+
+
+def _under_way(payments: list[tuple[Payment, int]]) -> Payment | None:
+    return next((payment for payment, _amount in payments if payment.is_under_way), None)
+
+
+def _waiting(document: Document, under_way: Payment | None) -> dict[str, Any]:
+    if under_way is None:
+        return {"pending": None, "poll": None}
+    return {
+        "pending": _(
+            "%(what)s The bank decides within a few days; you need not do anything.",
+            what=UNDER_WAY[under_way.method],
+        ),
+        "poll": next_look("invoices.paying", public_id=document.public_id),
+    }
+
+
+def _attempt(document: Document, payment: Payment) -> SimpleNamespace:
+    return SimpleNamespace(
+        title=STARTED[payment.method],
+        continue_url=payment.checkout_url or url_for("invoices.show", public_id=document.public_id),
+        restart_url=url_for("invoices.restart", public_id=document.public_id),
+    )
+
+
+def errors_of(form: ChoiceForm | None) -> list[tuple[str, str | None]]:
+    if form is None:
+        return []
+    found: list[tuple[str, str | None]] = [(str(message), None) for message in form.form_errors]
+    for field in form:
+        if field.name != "csrf_token":
+            target = field.name if field.name == "amount" else None
+            found += [(str(message), target) for message in field.errors]
+    if form.meta.csrf and form.csrf_token.errors:
+        found.append((_("This page was open for too long. Please press the button once more."), None))
+    return found
+
+
+def _history(
+    document: Document,
+    payments: list[tuple[Payment, int]],
+    uses: list[tuple[datetime, int, AllocationState]],
+) -> list[Event]:
+    events = [_payment_event(payment, amount) for payment, amount in payments]
+    events += [_credit_event(document, *use) for use in uses]
+    if document.finalised_at is not None:
+        events.append(Event("file-text", _("Invoice issued"), None, document.finalised_at))
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _payment_event(payment: Payment, amount: int) -> Event:
+    icon, tone = ICONS.get(payment.status, ("credit-card", None))
+    detail = [str(payment.details.get(key)) for key in ("account", "holder") if payment.details.get(key)]
+    if payment.provider_ref:
+        detail.append(_("reference %(reference)s", reference=payment.provider_ref))
+    return Event(
+        icon=icon,
+        title=str(payment.method.label),
+        detail=" · ".join(detail) or None,
+        at=payment.paid_at or payment.created_at,
+        amount_minor=amount,
+        currency=payment.currency,
+        state=payment.status,
+        tone=tone,
+    )
+
+
+def _credit_event(document: Document, at: datetime, amount: int, state: AllocationState) -> Event:
+    shown = PaymentStatus.PAID if state is AllocationState.BOOKED else PaymentStatus.REVERSED
+    icon, tone = ICONS[shown]
+    return Event(icon, _("Your credit"), None, at, amount, document.currency, shown, tone)
+
+
+def pdf_state(
+    document: Document, file: DocumentFile | None, wanted: str, build: outbox.OutboxState | None
+) -> SimpleNamespace:
+    """Where the PDF of a document in a language is: there, being built, or to be asked for; and the other one.
+
+    ``build`` is how the work on it stands, None when it was never asked for.
+    """
+    public_id = document.public_id
+    # The original needs no word for its language in its address.
+    language = None if wanted == document.language else wanted
+    other = next(each for each in LANGUAGES if each != wanted)
+    named = SimpleNamespace(
+        other=(
+            {"en": _("PDF in English"), "nl": _("PDF in Dutch")}[other],
+            url_for(
+                "invoices.build",
+                public_id=public_id,
+                language=None if other == document.language else other,
+            ),
+        )
+    )
+    if file is not None and storage.exists(file.storage_key):
+        named.url = url_for("invoices.download", public_id=public_id, language=language, save=1)
+        named.build_url = named.poll_url = None
+        return named
+    waits = build in (outbox.OutboxState.WAITING, outbox.OutboxState.RUNNING)
+    # With the queue away nobody builds it: then the button stays, and its POST does the work itself.
+    building = waits and jobs.redis_state() == "ok"
+    named.url = None
+    named.build_url = None if building else url_for("invoices.build", public_id=public_id, language=language)
+    named.poll_url = (
+        url_for("invoices.progress", public_id=public_id, language=language) if building else None
+    )
+    named.done = 1 if build is outbox.OutboxState.RUNNING else 0
+    named.steps = 2
+    return named

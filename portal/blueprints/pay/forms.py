@@ -1,0 +1,21 @@
+"""The form on a payment link."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from wtforms.validators import InputRequired, Length
+
+from portal.core.forms import PortalForm, text_field
+
+
+class LinkForm(PortalForm):
+    """How somebody wants to pay, and a part of the amount where the shop allows it."""
+
+    method = text_field(
+        "",
+        validators=[
+            InputRequired(_l("Choose how you want to pay.")),
+            Length(max=40, message=_l("Choose how you want to pay.")),
+        ],
+    )
+    amount = text_field(_l("Amount"), validators=[Length(max=40, message=_l("This is too long."))])

@@ -1,0 +1,95 @@
+"""The parts of the pages about payment methods, in the words their templates use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal.core import clock
+from portal.core.shops import current_shop
+from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
+from portal.domain.payments.models import Payment
+from portal.domain.payments.saving import Ending
+from portal.domain.subscriptions.paid_with import MethodRow
+from portal.domain.subscriptions.revoking import Consequences
+from portal.domain.subscriptions.rows import SubscriptionRow
+
+ICONS = {MethodKind.SEPA: "building-bank", MethodKind.CARD: "credit-card"}
+
+
+@dataclass(frozen=True)
+class Debit:
+    """Money that will be taken, or is being taken."""
+
+    title: str
+    on: date
+    amount_minor: int
+    currency: str
+    under_way: bool
+
+
+def name_of(method: PaymentMethod | MethodRow) -> str:
+    """What people know it by: its masked number, and its kind while there is none."""
+    return method.masked or str(method.kind.label)
+
+
+def used_for(row: MethodRow) -> str:
+    """The subscriptions that it pays, in a few words; empty for none."""
+    if row.subscription is None:
+        return ""
+    if row.subscriptions == 1:
+        return row.subscription
+    text = ngettext(
+        "%(name)s and one more",
+        "%(name)s and %(num)s more",
+        row.subscriptions - 1,
+        name=row.subscription,
+    )
+    return str(text)
+
+
+def debits(method: PaymentMethod, paid: list[SubscriptionRow], under_way: list[Payment]) -> list[Debit]:
+    """What is being taken now, then what will be for subscriptions; only a valid method is charged."""
+    zone = current_shop().time_zone
+    found = [
+        Debit(each.description, clock.today(zone, each.created_at), each.amount_minor, each.currency, True)
+        for each in under_way
+    ]
+    if method.status is MethodStatus.VALID:
+        found += [
+            Debit(each.name, each.next_billing_on, each.amount_minor, each.currency, False)
+            for each in paid
+            if each.next_billing_on is not None
+        ]
+    return found
+
+
+def told(ending: Ending) -> tuple[str, str]:
+    """What to say to whoever comes back from the provider's page, and in which tone."""
+    match ending:
+        case Ending.SAVED:
+            return _("It is saved. You can pay with it from now on."), "success"
+        case Ending.KNOWN:
+            return _("This was saved before already, so nothing changed."), "info"
+        case Ending.WAITING:
+            return _("The bank has not confirmed this yet. You can go on there where you stopped."), "info"
+        case Ending.NOT_SAVED:
+            return _("Nothing was saved. You can try again."), "warning"
+
+
+def revoke_page(method: PaymentMethod, found: Consequences, under_way: list[Payment]) -> dict[str, Any]:
+    """What ``payment_methods/revoke.html`` reads."""
+    successor = found.successor
+    return {
+        "method": method,
+        "name": name_of(method),
+        "allowed": found.is_allowed,
+        "depending": found.depending,
+        "moving": found.moving,
+        "successor": None if successor is None else f"{successor.kind.label} {successor.masked}".strip(),
+        "under_way": debits(method, [], under_way),
+    }

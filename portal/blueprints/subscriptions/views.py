@@ -1,0 +1,72 @@
+"""The list of subscriptions and the page of one."""
+
+from __future__ import annotations
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.blueprints.subscriptions import bp, show_subscription
+from portal.core import access, clock
+from portal.core.access import needs
+from portal.core.principals import current_membership
+from portal.core.shops import current_shop
+from portal.domain.people.permissions import Permission
+from portal.domain.shops.models import Mode
+from portal.domain.subscriptions import queries
+from portal.domain.subscriptions.states import COUNTED_ACTIVE, SHOWN
+
+#: The filters of the list: the word in the address and the statuses it stands for.
+FILTERS = {"": SHOWN, "active": COUNTED_ACTIVE}
+
+
+@bp.get("")
+@needs(Permission.SUBSCRIPTIONS)
+def index() -> ResponseReturnValue:
+    """The subscriptions of the account, the youngest first: the active ones, or all but the archived."""
+    status = request.args.get("status", "")
+    status = status if status in FILTERS else ""
+    shop = current_shop()
+    page = queries.list_subscriptions(
+        current_membership().customer_id,
+        mode=Mode(shop.mode),
+        today=clock.today(shop.time_zone),
+        statuses=FILTERS[status],
+        after=request.args.get("after"),
+        before=request.args.get("before"),
+    )
+    kept = status or None
+    return render_template(
+        "subscriptions/index.html",
+        rows=page.rows,
+        filters=[
+            (_("All"), url_for("subscriptions.index"), status == ""),
+            (_("Active"), url_for("subscriptions.index", status="active"), status == "active"),
+        ],
+        status=status,
+        previous_url=page.prev_cursor
+        and url_for("subscriptions.index", status=kept, before=page.prev_cursor),
+        next_url=page.next_cursor and url_for("subscriptions.index", status=kept, after=page.next_cursor),
+    )
+
+
+@bp.get("/<public_id>")
+@needs(Permission.SUBSCRIPTIONS)
+def show(public_id: str) -> ResponseReturnValue:
+    """One subscription of any account of this person."""
+    shop = current_shop()
+    today = clock.today(shop.time_zone)
+    facts = queries.get_subscription(
+        public_id, customer_ids=access.customer_ids(), mode=Mode(shop.mode), today=today
+    )
+    account = access.open_for(facts.customer_id)
+    invoices = queries.list_invoices(facts.id, customer_id=facts.customer_id, today=today)
+    return render_template(
+        "subscriptions/show.html",
+        subscription=facts,
+        quantity=show_subscription.quantity(facts),
+        method=show_subscription.method(facts),
+        answers=[(answer["label"], answer["value"]) for answer in facts.answers],
+        changes=[show_subscription.change(row, facts) for row in queries.list_pending_changes(facts.id)],
+        invoices=[show_subscription.invoice(bill, account) for bill in invoices],
+    )

@@ -1,0 +1,120 @@
+"""A new ticket: what its form offers to whom, and what it means when it comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.blueprints.support.forms import NewTicketForm
+from portal.core import access
+from portal.core.errors import Conflict, DomainError
+from portal.core.principals import MembershipInfo, current_membership, current_person, show_account
+from portal.core.shops import current_shop
+from portal.domain.people.permissions import Permission
+from portal.domain.shops.models import Mode
+from portal.domain.tickets.actions import ABOUT_A_SUBSCRIPTION, NewTicket
+from portal.domain.tickets.models import Priority, TicketType
+from portal.domain.tickets.related import Kind, Related, find_by_number, find_related, list_newest
+
+#: Money back and a dispute begin at their invoice, where the page says what is possible.
+NOT_BY_HAND = frozenset({TicketType.REFUND_REQUEST, TicketType.DISPUTE})
+
+
+def asked_about() -> Related | None:
+    """What the address says the ticket is about, if this person may see it and write about it; else nothing."""
+    found = _find(request.args.get("about", ""))
+    person = current_person()
+    for membership in person.memberships if person is not None else ():
+        if found is not None and membership.customer_id == found.customer_id:
+            may = membership.can(Permission.TICKETS_WRITE) and found.is_seen_with(membership.permissions)
+            return found if may else None
+    return None
+
+
+def account_for(about: Related | None) -> MembershipInfo:
+    """The account that the page is for: that of the thing in the address, else the one chosen."""
+    return current_membership() if about is None else show_account(about.customer_id)
+
+
+def form_for(account: MembershipInfo, about: Related | None) -> NewTicketForm:
+    """The form with what this account and role can choose; an unsent one with what the address says."""
+    newest = list_newest(account.customer_id, account.permissions, mode=_mode())
+    known = {each.value for each in newest}
+    offered = [*([about] if about is not None and about.value not in known else []), *newest]
+    types = {
+        type_: type_.label
+        for type_ in TicketType
+        if type_ not in NOT_BY_HAND
+        and (type_ not in ABOUT_A_SUBSCRIPTION or account.can(Permission.SUBSCRIPTIONS))
+    }
+    choices = [("", _("Nothing in particular")), *((each.value, _label(each)) for each in offered)]
+    form = NewTicketForm(types, choices if len(choices) > 1 else [])
+    if not choices[1:]:
+        del form.about, form.number
+    if not form.is_submitted():
+        wanted = request.args.get("type", "")
+        form.type.data = wanted if wanted in set(types) else TicketType.GENERAL.value
+        form.account.data = account.customer_public_id
+        if about is not None:
+            form.about.data = about.value
+    return form
+
+
+def wanted(form: NewTicketForm, account: MembershipInfo) -> NewTicket:
+    """What a valid form asks for. Raises ``Conflict`` when it was made for another account, and ``DomainError``
+    for something that this account and role do not have."""
+    if form.account.data != account.customer_public_id:
+        form.account.data = account.customer_public_id
+        raise Conflict(
+            _l(
+                "You changed to another account meanwhile. If this belongs to %(name)s, send it again.",
+                name=account.customer_name,
+            )
+        )
+    return NewTicket(
+        type=TicketType(form.type.data),
+        subject=form.plain_subject(),
+        priority=Priority(form.priority.data),
+        related=_related(form, account),
+    )
+
+
+def _related(form: NewTicketForm, account: MembershipInfo) -> Related | None:
+    if "about" not in form:
+        return None
+    if form.number.data:
+        found = find_by_number(form.number.data, account.customer_id, account.permissions, mode=_mode())
+        if found is None:
+            raise DomainError(_l("You have no invoice or order with this number."), "number")
+        return found
+    if not form.about.data:
+        return None
+    found = _find(form.about.data)
+    if (
+        found is None
+        or found.customer_id != account.customer_id
+        or not found.is_seen_with(account.permissions)
+    ):
+        raise DomainError(_l("Choose one of these."), "about")
+    return found
+
+
+def _find(value: str) -> Related | None:
+    return find_related(value, customer_ids=access.customer_ids(), mode=_mode()) if value else None
+
+
+def _label(each: Related) -> Any:
+    match each.kind:
+        case Kind.INVOICE:
+            return _("Invoice %(number)s", number=each.label)
+        case Kind.ORDER:
+            return _("Order %(number)s", number=each.label)
+        case Kind.SUBSCRIPTION:
+            return _("Subscription: %(name)s", name=each.label)
+
+
+def _mode() -> Mode:
+    return Mode(current_shop().mode)

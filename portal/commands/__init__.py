@@ -1,0 +1,1 @@
+"""The commands of ``flask``: ``flask shop``, ``customer``, ``invoice``, ``person`` and ``demo``."""

@@ -1,0 +1,1 @@
+"""Mechanisms without business words."""

@@ -1,0 +1,109 @@
+"""The base of every form: CSRF as the session keeps it, and what every text field refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from flask_wtf.form import _Auto
+from wtforms import Field, FileField, HiddenField, MultipleFileField, StringField, TextAreaField
+from wtforms.validators import ValidationError
+
+from portal.core.errors import DomainError
+from portal.core.letter import BadAddress, checked_address
+from portal.extensions import csrf
+
+_FILES = (FileField, MultipleFileField)
+
+
+class PortalForm(FlaskForm):
+    """A form of the portal. Rules that need state live in actions; ``refuse`` shows what they raise."""
+
+    class Meta(FlaskForm.Meta):
+        # The token lives as long as the session it belongs to.
+        csrf_time_limit = None
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Texts as a browser posts them: never JSON, and no files where no field asks for one."""
+            if formdata is not _Auto or (not request.is_json and any(isinstance(f, _FILES) for f in form)):
+                return super().wrap_formdata(form, formdata)
+            return request.form if form.is_submitted() else None
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether everything fits; a failed check of the token says so in the reader's language."""
+        passed = bool(super().validate(extra_validators))
+        token = self._fields.get("csrf_token")
+        if token is not None and token.errors:
+            token.errors = [_("This page was open for too long. Nothing was lost: please send it again.")]
+        return passed
+
+    def refuse(self, error: DomainError) -> None:
+        """Shows a refusal of the domain at its field, or in the summary when it has none."""
+        target = self._fields.get(error.field) if error.field else None
+        if target is None:
+            self.form_errors.append(str(error.message))
+        else:
+            target.errors = [*target.errors, str(error.message)]
+
+
+def checked_by_form(view: Callable[..., Any]) -> Callable[..., Any]:
+    """For a view whose ``PortalForm`` checks the CSRF token itself, so that a failure shows what was typed again."""
+    view.__checked_by_form__ = True  # type: ignore[attr-defined]
+    csrf.exempt(view)
+    return view
+
+
+def without_controls(text: str, *, but: str = "") -> str:
+    """A text without the characters that control something, which neither a page nor a database takes."""
+    return "".join(char for char in text if char in but or not (ord(char) < 32 or 127 <= ord(char) < 160))
+
+
+class PlainText:
+    """Refuses what no text field may hold: control characters (NUL first of all) beyond line breaks and tabs.
+
+    They are left out of the text that is shown again, as no page may hold them either.
+    """
+
+    def __call__(self, form: Any, field: Field) -> None:
+        text = field.data or ""
+        plain = without_controls(text, but="\t\n\r" if isinstance(field, TextAreaField) else "")
+        if plain != text:
+            field.data = plain
+            raise ValidationError(_l("This contains characters that cannot be used."))
+
+
+class MailAddress:
+    """Refuses what mail servers do not take. Whether the domain exists is not asked: the mail will show."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        try:
+            validate_email(field.data or "", check_deliverability=False, allow_smtputf8=False)
+            checked_address(field.data or "")
+        except (EmailNotValidError, BadAddress):
+            raise ValidationError(_l("This is not a complete e-mail address.")) from None
+
+
+def stripped(value: str | None) -> str | None:
+    """Without the blanks around it, as people paste; an uploaded file in place of a text counts as nothing."""
+    return value.strip() if isinstance(value, str) else None
+
+
+def hidden_field(**options: Any) -> Any:
+    """What a page of ours sends along unseen. Whoever sends something else gets that again without its controls."""
+    return HiddenField(filters=[_plain], **options)
+
+
+def _plain(value: Any) -> Any:
+    return without_controls(value) if isinstance(value, str) else value
+
+
+def text_field(
+    label: Any, *, validators: list[Any], field: Callable[..., Any] = StringField, **options: Any
+) -> Any:
+    """A text field with the checks that all have: stripped, plain, then its own."""
+    return field(label, validators=[PlainText(), *validators], filters=[stripped], **options)

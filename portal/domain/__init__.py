@@ -1,0 +1,1 @@
+"""The rules of the business: plain functions over models, free of the web."""

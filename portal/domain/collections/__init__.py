@@ -1,0 +1,1 @@
+"""Cases on overdue invoices and payment plans."""

@@ -1,0 +1,1 @@
+"""Invoices, credit notes and what has been paid of them."""

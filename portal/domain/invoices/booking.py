@@ -1,0 +1,320 @@
+"""How money reaches documents: the shares of a payment, and the customer's credit ledger.
+
+Only payments, credit and credit notes come through here. Documents are locked in id order, so that two payments of
+the same documents wait for each other instead of for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from portal.core import audit
+from portal.core.audit import Actor
+from portal.domain.invoices.balance import rebalance_all
+from portal.domain.invoices.models import (
+    Allocation,
+    AllocationState,
+    CreditEntry,
+    CreditUse,
+    Document,
+    DocumentKind,
+)
+from portal.domain.people.models import Customer
+from portal.domain.shops.models import Mode
+from portal.extensions import db
+
+#: Over all chosen documents: first fees, then interest, then principal.
+ORDER = {DocumentKind.COLLECTION_FEE: 0, DocumentKind.INTEREST: 1, DocumentKind.INVOICE: 2}
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one document is to get of a payment, in minor units."""
+
+    document_id: int
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """The payment that money comes from, in plain values: this area does not know payments."""
+
+    payment_id: int
+    customer_id: int
+    mode: Mode
+    currency: str
+
+
+def lock_documents(ids: Iterable[int]) -> list[Document]:
+    """The documents, freshly read and locked in id order."""
+    return list(
+        db.session.scalars(
+            sa.select(Document)
+            .where(Document.id.in_(sorted(set(ids))))
+            .order_by(Document.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def lock_credit(customer_ids: Sequence[int] | sa.Select[int]) -> None:
+    """Holds the credit of customers, which only one at a time may spend or take back; before any document.
+
+    Only their rows can be held: a sum has no row of its own. What refers to a customer need not wait for that.
+    """
+    held = sa.select(Customer.id).where(Customer.id.in_(customer_ids)).order_by(Customer.id)
+    db.session.execute(held.with_for_update(key_share=True)).all()
+
+
+def lock_for_payment(payment_id: int) -> list[Document]:
+    """Every document that booking or reversing a payment can change, locked in id order.
+
+    Where it left credit those are also the documents that its customer's credit was spent on: a chargeback reopens
+    them, so nobody may spend more of it meanwhile. Whoever locks a payment's documents for either must lock them all
+    by this, at once.
+    """
+    ids = {share.document_id for share in shares_of(payment_id)}
+    lock_credit(sa.select(Document.customer_id).where(Document.id.in_(ids)))
+    if credit_of_payment(payment_id) > 0:
+        left = sa.select(CreditEntry.customer_id, CreditEntry.mode, CreditEntry.currency)
+        for account in db.session.execute(left.where(CreditEntry.payment_id == payment_id).distinct()):
+            ids |= {share.document_id for share in _spent(*account)}
+    return lock_documents(ids)
+
+
+def in_paying_order(documents: Iterable[Document]) -> list[Document]:
+    """Fees, then interest, then principal by due date (domain.md, "Payments")."""
+    return sorted(documents, key=lambda d: (ORDER.get(d.kind, 3), d.due_date or date.max, d.id))
+
+
+def split(documents: Iterable[Document], amount_minor: int) -> list[Share]:
+    """How an amount is spread over documents: each in paying order up to what is open; the rest is credit."""
+    shares = []
+    for document in in_paying_order(documents):
+        part = min(document.open_minor, amount_minor)
+        if part > 0:
+            shares.append(Share(document.id, part))
+            amount_minor -= part
+    return shares
+
+
+def plan(payment_id: int, shares: Sequence[Share]) -> None:
+    """Notes what an attempt is meant for; it changes no balance."""
+    for share in shares:
+        db.session.add(
+            Allocation(document_id=share.document_id, payment_id=payment_id, amount_minor=share.amount_minor)
+        )
+
+
+def mark_pending(payment_id: int, *, now: datetime) -> None:
+    """The money of an attempt is under way: its documents show Pending and hide the pay form."""
+    _move(payment_id, {AllocationState.PLANNED, AllocationState.RELEASED}, AllocationState.PENDING, now=now)
+
+
+def mark_planned(payment_id: int, *, now: datetime) -> None:
+    """The money of an attempt is not under way after all: its customer must do something first."""
+    _move(payment_id, {AllocationState.PENDING}, AllocationState.PLANNED, now=now)
+
+
+def release(payment_id: int, *, now: datetime) -> None:
+    """An attempt ended without money: its documents can be paid in another way."""
+    _move(payment_id, {AllocationState.PLANNED, AllocationState.PENDING}, AllocationState.RELEASED, now=now)
+
+
+def _move(payment_id: int, sources: set[AllocationState], target: AllocationState, *, now: datetime) -> None:
+    shares = [share for share in shares_of(payment_id) if share.state in sources]
+    documents = lock_documents(share.document_id for share in shares)
+    for share in shares:
+        share.state = target
+    rebalance_all(documents, now=now)
+
+
+def shares_of(payment_id: int) -> list[Allocation]:
+    """The shares of a payment, in the order in which they were planned."""
+    return list(
+        db.session.scalars(
+            # Fresh: they may have been read before this transaction waited for a document.
+            sa.select(Allocation)
+            .where(Allocation.payment_id == payment_id)
+            .order_by(Allocation.id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def book_payment(source: Source, received_minor: int, *, now: datetime, actor: Actor) -> list[Document]:
+    """Books what arrived: each planned share up to what is open, the rest to the customer's credit.
+
+    ``received_minor`` is what the provider says arrived. Repeated for the same payment it does nothing. Returns the
+    documents that got something.
+    """
+    shares = shares_of(source.payment_id)
+    if is_booked(source.payment_id, shares):
+        return []
+    documents = {document.id: document for document in lock_documents(s.document_id for s in shares)}
+    order = [document.id for document in in_paying_order(documents.values())]
+    is_open = {document.id: document.open_minor for document in documents.values()}
+    left = received_minor
+    touched = []
+    for share in sorted(shares, key=lambda s: (order.index(s.document_id), s.id)):
+        document = documents[share.document_id]
+        amount = max(0, min(share.amount_minor, is_open[document.id], left))
+        if amount == 0:
+            share.state = AllocationState.RELEASED
+        else:
+            share.state, share.amount_minor = AllocationState.BOOKED, amount
+            left -= amount
+            is_open[document.id] -= amount
+            touched.append(document)
+            audit.record(
+                "invoice.payment_booked",
+                document,
+                actor=actor,
+                now=now,
+                payment_id=source.payment_id,
+                amount_minor=amount,
+            )
+    rebalance_all([documents[document_id] for document_id in order], now=now)
+    if left > 0:
+        add_credit(source, left, use=CreditUse.OVERPAID, now=now, actor=actor)
+    return touched
+
+
+def is_booked(payment_id: int, shares: Sequence[Allocation]) -> bool:
+    """Whether a payment's money has been booked, and was not reversed since."""
+    if any(share.state is AllocationState.BOOKED for share in shares):
+        return True
+    return credit_of_payment(payment_id) > 0
+
+
+def reverse_payment(source: Source, *, now: datetime, actor: Actor) -> list[Document]:
+    """A chargeback: takes back the payment's shares, which reopens its documents, and the credit it left.
+
+    Where that credit was spent meanwhile, the documents paid with it reopen too, the newest first. Returns every
+    document that reopened.
+    """
+    locked = {document.id: document for document in lock_for_payment(source.payment_id)}
+    booked = [share for share in shares_of(source.payment_id) if share.state is AllocationState.BOOKED]
+    documents = [locked[document_id] for document_id in sorted({share.document_id for share in booked})]
+    for share in booked:
+        share.state = AllocationState.RELEASED
+    rebalance_all(documents, now=now)
+    for document in documents:
+        document.reversed_at = now
+        audit.record("invoice.payment_reversed", document, actor=actor, now=now, payment_id=source.payment_id)
+    excess = credit_of_payment(source.payment_id)
+    if excess > 0:
+        add_credit(source, -excess, use=CreditUse.REVERSED, now=now, actor=actor)
+        documents += _take_back_spent_credit(source, now=now, actor=actor)
+    return documents
+
+
+def _take_back_spent_credit(source: Source, *, now: datetime, actor: Actor) -> list[Document]:
+    missing = -credit_balance(source.customer_id, mode=source.mode, currency=source.currency)
+    taken = []
+    for share in _spent(source.customer_id, source.mode, source.currency):
+        if missing <= 0:
+            break
+        taken.append(share)
+        missing -= share.amount_minor
+    # All of them are locked already: nothing more was spent since.
+    locked = {document.id: document for document in lock_documents(share.document_id for share in taken)}
+    reopened = list(dict.fromkeys(locked[share.document_id] for share in taken))
+    for share in taken:
+        share.state = AllocationState.RELEASED
+        db.session.add(
+            CreditEntry(
+                mode=source.mode,
+                customer_id=source.customer_id,
+                currency=source.currency,
+                amount_minor=share.amount_minor,
+                use=CreditUse.REVERSED,
+                document_id=share.document_id,
+                created_at=now,
+            )
+        )
+        audit.record(
+            "invoice.credit_taken_back",
+            locked[share.document_id],
+            actor=actor,
+            now=now,
+            amount_minor=share.amount_minor,
+        )
+    rebalance_all(reopened, now=now)
+    for document in reopened:
+        document.reversed_at = now
+    return reopened
+
+
+def _spent(customer_id: int, mode: Mode, currency: str) -> Sequence[Allocation]:
+    """What a customer's credit was spent on, the newest first."""
+    return db.session.scalars(
+        sa.select(Allocation)
+        .join(CreditEntry, CreditEntry.id == Allocation.credit_entry_id)
+        .where(
+            CreditEntry.customer_id == customer_id,
+            CreditEntry.currency == currency,
+            CreditEntry.mode == mode,
+            Allocation.state == AllocationState.BOOKED,
+        )
+        .order_by(Allocation.id.desc())
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def add_credit(
+    source: Source, amount_minor: int, *, use: CreditUse, now: datetime, actor: Actor
+) -> CreditEntry:
+    """A row of the credit ledger that comes from a payment, with its audit entry."""
+    entry = CreditEntry(
+        mode=source.mode,
+        customer_id=source.customer_id,
+        currency=source.currency,
+        amount_minor=amount_minor,
+        use=use,
+        payment_id=source.payment_id,
+        created_at=now,
+    )
+    db.session.add(entry)
+    audit.record(
+        "credit.changed",
+        entry,
+        actor=actor,
+        now=now,
+        payment_id=source.payment_id,
+        amount_minor=amount_minor,
+        use=use.value,
+    )
+    return entry
+
+
+def credit_of_payment(payment_id: int) -> int:
+    """What is left on the ledger of the excess of a payment, in minor units."""
+    return int(
+        db.session.scalar(
+            sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0)).where(
+                CreditEntry.payment_id == payment_id
+            )
+        )
+        or 0
+    )
+
+
+def credit_balance(customer_id: int, *, mode: Mode, currency: str) -> int:
+    """A customer's credit in one currency, in minor units."""
+    db.session.flush()
+    return int(
+        db.session.scalar(
+            sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0)).where(
+                CreditEntry.customer_id == customer_id,
+                CreditEntry.mode == mode,
+                CreditEntry.currency == currency,
+            )
+        )
+        or 0
+    )

@@ -1,0 +1,69 @@
+"""Mails about documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from portal.core import links, mailer, outbox, storage
+from portal.core.mailer import Category, Mail, MailMessage
+from portal.core.outbox import OutboxState
+from portal.domain.invoices import rendering
+from portal.domain.invoices.links import payment_url, relation
+from portal.domain.invoices.models import Document
+from portal.domain.people.models import Customer
+from portal.domain.people.recipients import Switch, billing_recipients
+from portal.domain.shops.models import Shop
+from portal.extensions import db
+
+
+def invoices_issued(
+    issued: Sequence[tuple[Document, Customer]], *, shop: Shop, now: datetime
+) -> dict[int, MailMessage]:
+    """The invoices with their PDFs, by the id of the document; none where everybody switched it off."""
+    wanted = {document.id: _issued(document, customer, shop) for document, customer in issued}
+    mails = {document_id: mail for document_id, mail in wanted.items() if mail is not None}
+    return dict(zip(mails, mailer.queue_all(list(mails.values()), now=now), strict=True))
+
+
+def _issued(document: Document, customer: Customer, shop: Shop) -> Mail | None:
+    recipients = billing_recipients(customer, Switch.NEW_INVOICE)
+    if recipients is None:
+        return None
+    return Mail(
+        name="invoice_issued",
+        category=Category.BILLING,
+        language=document.language,
+        to=recipients.to,
+        cc=recipients.cc,
+        context={
+            "customer": customer.name,
+            "shop": shop.name,
+            "number": document.number,
+            "total_minor": document.total_minor,
+            "open_minor": document.open_minor,
+            "currency": document.currency,
+            "due_date": document.due_date,
+            "pay_url": payment_url(document),
+            "invoice_url": links.external(shop.id, "invoices.show", public_id=document.public_id),
+            "settings_url": links.external(shop.id, "settings.index"),
+            "test_mode": shop.mode.value == "test",
+        },
+        attachments=[("invoice_pdf", document.id)],
+        related=relation(document),
+        customer_id=customer.id,
+    )
+
+
+@mailer.attachment("invoice_pdf")
+def invoice_pdf(document_id: Any) -> tuple[str, str, bytes]:
+    """The original of a document; asked again while it is being built, and given up when that failed."""
+    document = db.session.get_one(Document, document_id)
+    file = rendering.find_file(document, document.language)
+    if file is None:
+        build = rendering.find_build(document, document.language)
+        if build is not None and build.state is OutboxState.FAILED:
+            raise mailer.CannotAttach(f"the PDF could not be built: {build.last_error}"[:300])
+        raise outbox.NotReady("the PDF is being built")
+    return rendering.file_name(document, document.language), "application/pdf", storage.get(file.storage_key)

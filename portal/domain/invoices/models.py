@@ -1,0 +1,255 @@
+"""Documents (invoices, credit notes, fees), their lines, what is allocated to them, and the customer's credit."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.core.tables import (
+    Base,
+    BigId,
+    Id,
+    LabelEnum,
+    PublicId,
+    Scaled4,
+    ShopOwned,
+    Timestamped,
+    Versioned,
+    minor,
+    stored_file,
+    word,
+)
+from portal.core.vat import VatCategory
+from portal.domain.shops.models import Mode
+
+
+class DocumentKind(LabelEnum):
+    """What a document is; each kind has a number series of its own."""
+
+    INVOICE = "invoice", _l("Invoice")
+    CREDIT_NOTE = "credit_note", _l("Credit note")
+    COLLECTION_FEE = "collection_fee", _l("Collection fee")
+    INTEREST = "interest", _l("Interest")
+
+
+class DocumentStatus(LabelEnum):
+    """Where a document is in its life; ``states.py`` holds the moves."""
+
+    DRAFT = "draft", _l("Draft"), "grey"
+    OPEN = "open", _l("Open"), "yellow"
+    SETTLED = "settled", _l("Settled"), "green"
+    CANCELLED = "cancelled", _l("Cancelled"), "grey"
+
+
+class ListState(LabelEnum):
+    """What lists filter by; written by ``rebalance`` alone. Overdue is a predicate on top of unpaid."""
+
+    UNPAID = "unpaid", _l("Unpaid"), "yellow"
+    PENDING = "pending", _l("Pending"), "azure"
+    PAID = "paid", _l("Paid"), "green"
+    CREDITED = "credited", _l("Credited"), "grey"
+
+
+class Badge(LabelEnum):
+    """The one word shown for an invoice: the first that holds, in this order."""
+
+    CREDITED = "credited", _l("Credited"), "grey"
+    PAID = "paid", _l("Paid"), "green"
+    PENDING = "pending", _l("Pending"), "azure"
+    REVERSED = "reversed", _l("Reversed"), "red"
+    OVERDUE = "overdue", _l("Overdue"), "red"
+    PARTLY_PAID = "partly_paid", _l("Partly paid"), "orange"
+    UNPAID = "unpaid", _l("Unpaid"), "yellow"
+
+
+class AllocationState(LabelEnum):
+    """How far a payment's share in a document is; only pending and booked ones change its balance."""
+
+    PLANNED = "planned", _l("Planned")
+    PENDING = "pending", _l("Pending")
+    BOOKED = "booked", _l("Booked")
+    RELEASED = "released", _l("Released")
+
+
+class CreditUse(LabelEnum):
+    """Why the customer's credit changed."""
+
+    OVERPAID = "overpaid", _l("Paid too much")
+    CREDIT_NOTE = "credit_note", _l("Credit note")
+    USED = "used", _l("Used for an invoice")
+    REFUND = "refund", _l("Refund")
+    REFUND_RETURNED = "refund_returned", _l("Refund returned")
+    REVERSED = "reversed", _l("Payment reversed")
+
+
+class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
+    """An invoice or its like. From finalising on, everything but the balance columns is immutable."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        sa.UniqueConstraint("shop_id", "id"),
+        sa.UniqueConstraint("shop_id", "mode", "kind", "year", "sequence"),
+        sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
+        # Kind and number at the end let a count and a search be read from the index alone.
+        sa.Index("ix_documents_list", "shop_id", "customer_id", "mode", "issue_date", "id", "kind", "number"),
+        sa.Index(
+            "ix_documents_list_state", "shop_id", "customer_id", "mode", "list_state", "issue_date", "id"
+        ),
+        # What somebody owes, the first due first. Of the unpaid alone: it stays small, and what is paid leaves it. The
+        # state at the end is for SQLite, which else looks into the table for what the condition says already.
+        sa.Index(
+            "ix_documents_unpaid",
+            "shop_id",
+            "customer_id",
+            "mode",
+            "due_date",
+            "id",
+            "kind",
+            "issue_date",
+            "open_minor",
+            "list_state",
+            sqlite_where=sa.text("list_state = 'unpaid'"),
+            postgresql_where=sa.text("list_state = 'unpaid'"),
+        ),
+        sa.Index("ix_documents_number", "shop_id", "number"),
+        sa.Index("ix_documents_due", "shop_id", "list_state", "due_date", "id"),
+        sa.Index("ix_documents_order_id", "order_id"),
+        sa.Index("ix_documents_subscription_id", "subscription_id"),
+        sa.Index("ix_documents_original_id", "original_id"),
+    )
+
+    mode: Mapped[Mode] = mapped_column(word(Mode))
+    kind: Mapped[DocumentKind] = mapped_column(word(DocumentKind), default=DocumentKind.INVOICE)
+    customer_id: Mapped[int] = mapped_column(BigId)
+    status: Mapped[DocumentStatus] = mapped_column(word(DocumentStatus), default=DocumentStatus.DRAFT)
+
+    year: Mapped[int | None]
+    sequence: Mapped[int | None] = mapped_column(sa.BigInteger)
+    number: Mapped[str | None] = mapped_column(sa.String(40))
+    reference: Mapped[str] = mapped_column(sa.String(25), default="")
+    issue_date: Mapped[date | None]
+    supply_date: Mapped[date | None]
+    due_date: Mapped[date | None]
+    finalised_at: Mapped[datetime | None]
+
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    language: Mapped[str] = mapped_column(sa.String(2))
+    prices_include_vat: Mapped[bool]
+    net_minor: Mapped[int] = minor()
+    vat_minor: Mapped[int] = minor()
+    total_minor: Mapped[int] = minor()
+    seller: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    buyer: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    note: Mapped[str] = mapped_column(sa.Text, default="")
+
+    # The balance: written by ``rebalance`` and nothing else.
+    open_minor: Mapped[int] = minor()
+    pending_minor: Mapped[int] = minor()
+    paid_minor: Mapped[int] = minor()
+    credited_minor: Mapped[int] = minor()
+    list_state: Mapped[ListState] = mapped_column(word(ListState), default=ListState.UNPAID)
+    settled_at: Mapped[datetime | None]
+    reversed_at: Mapped[datetime | None]
+
+    link_version: Mapped[int] = mapped_column(default=1)
+    original_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("documents.id"))
+    order_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("orders.id"))
+    subscription_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("subscriptions.id"))
+    case_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("collection_cases.id", use_alter=True))
+
+    lines: Mapped[list[DocumentLine]] = relationship(
+        order_by="DocumentLine.position", cascade="all, delete-orphan"
+    )
+    vat_groups: Mapped[list[DocumentVat]] = relationship(
+        order_by="DocumentVat.id", cascade="all, delete-orphan"
+    )
+
+
+class DocumentLine(Id, ShopOwned, Base):
+    """One line as printed. The net is rounded to minor units; quantity and unit price are exact."""
+
+    __tablename__ = "document_lines"
+    __table_args__ = (sa.UniqueConstraint("document_id", "position"),)
+
+    document_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("documents.id"))
+    position: Mapped[int]
+    description: Mapped[str] = mapped_column(sa.String(1000))
+    quantity: Mapped[Decimal] = mapped_column(Scaled4)
+    unit_price: Mapped[Decimal] = mapped_column(Scaled4, doc="Minor units, with up to four decimals.")
+    vat_category: Mapped[VatCategory] = mapped_column(word(VatCategory))
+    vat_rate: Mapped[Decimal] = mapped_column(Scaled4, doc="Percent.")
+    net_minor: Mapped[int] = minor()
+    gross_minor: Mapped[int] = minor()
+    product_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("products.id"))
+
+
+class DocumentVat(Id, ShopOwned, Base):
+    """The taxable amount and the VAT of one category and rate of a document."""
+
+    __tablename__ = "document_vat"
+    __table_args__ = (sa.UniqueConstraint("document_id", "vat_category", "vat_rate"),)
+
+    document_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("documents.id"))
+    vat_category: Mapped[VatCategory] = mapped_column(word(VatCategory))
+    vat_rate: Mapped[Decimal] = mapped_column(Scaled4, doc="Percent.")
+    net_minor: Mapped[int] = minor()
+    vat_minor: Mapped[int] = minor()
+
+
+class DocumentFile(Id, ShopOwned, Timestamped, Base):
+    """A PDF of a document: the original in the buyer's language, or a marked translation."""
+
+    __tablename__ = "document_files"
+    __table_args__ = (sa.UniqueConstraint("document_id", "language"),)
+
+    document_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("documents.id"))
+    language: Mapped[str] = mapped_column(sa.String(2))
+    is_original: Mapped[bool]
+    storage_key: Mapped[str] = stored_file()
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    size_bytes: Mapped[int]
+
+
+class Allocation(Id, ShopOwned, Timestamped, Base):
+    """The share of a payment, of credit or of a credit note in a document. Exactly one source is set."""
+
+    __tablename__ = "allocations"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["shop_id", "document_id"], ["documents.shop_id", "documents.id"]),
+        sa.ForeignKeyConstraint(["shop_id", "payment_id"], ["payments.shop_id", "payments.id"]),
+        sa.ForeignKeyConstraint(["shop_id", "credit_note_id"], ["documents.shop_id", "documents.id"]),
+        sa.Index("ix_allocations_document_id", "document_id"),
+        sa.Index("ix_allocations_payment_id", "payment_id"),
+        sa.Index("ix_allocations_credit_note_id", "credit_note_id"),
+    )
+
+    document_id: Mapped[int] = mapped_column(BigId)
+    payment_id: Mapped[int | None] = mapped_column(BigId)
+    credit_note_id: Mapped[int | None] = mapped_column(BigId)
+    credit_entry_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("credit_entries.id"))
+    amount_minor: Mapped[int] = minor()
+    state: Mapped[AllocationState] = mapped_column(word(AllocationState), default=AllocationState.PLANNED)
+
+
+class CreditEntry(Id, ShopOwned, Timestamped, Base):
+    """A row of the customer's credit: positive when it came in, negative when it was used. Never edited."""
+
+    __tablename__ = "credit_entries"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
+        sa.Index("ix_credit_entries_customer_id", "customer_id", "currency"),
+    )
+
+    mode: Mapped[Mode] = mapped_column(word(Mode))
+    customer_id: Mapped[int] = mapped_column(BigId)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    amount_minor: Mapped[int] = minor()
+    use: Mapped[CreditUse] = mapped_column(word(CreditUse))
+    payment_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("payments.id"))
+    document_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("documents.id"))
+    refund_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("refunds.id"))

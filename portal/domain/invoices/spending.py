@@ -1,0 +1,108 @@
+"""Paying documents with a customer's credit: rows of the ledger, and what each of them paid.
+
+| rule | where it is kept |
+| --- | --- |
+| fees, then interest, then principal by due date | the caller's shares are in paying order |
+| never more than there is: the ledger is never below zero | ``spend_credit`` counts with the account held |
+| twice, or at once, has one effect | the account is held before any document, and what is due is looked at after |
+| currencies and modes apart | an ``Account`` has one of each, and its documents the same |
+| what it was spent on reopens when the payment it came from is taken back | ``booking.reverse_payment`` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _l
+
+from portal.core import audit
+from portal.core.audit import Actor
+from portal.core.errors import Conflict
+from portal.domain.invoices import booking
+from portal.domain.invoices.balance import rebalance_all
+from portal.domain.invoices.booking import Share
+from portal.domain.invoices.models import Allocation, AllocationState, CreditEntry, CreditUse, Document
+from portal.domain.shops.models import Mode
+from portal.extensions import db
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose credit it is, in one mode and one currency."""
+
+    customer_id: int
+    mode: Mode
+    currency: str
+
+
+def after_credit(shares: Iterable[Share], credit_minor: int) -> tuple[list[Share], list[Share]]:
+    """Shares in paying order as credit pays them, each up to all of it, and what is left of them."""
+    by_credit, left = [], []
+    for share in shares:
+        part = min(share.amount_minor, credit_minor)
+        credit_minor -= part
+        if part:
+            by_credit.append(Share(share.document_id, part))
+        if share.amount_minor > part:
+            left.append(Share(share.document_id, share.amount_minor - part))
+    return by_credit, left
+
+
+def spend_credit(account: Account, shares: Sequence[Share], *, now: datetime, actor: Actor) -> None:
+    """Pays these parts of documents with credit.
+
+    For people who may pay for the customer. The caller holds the account by ``booking.lock_credit``, and after it the
+    documents, and looked that so much is due. ``Conflict`` when there is less credit than that.
+    """
+    spent = sum(share.amount_minor for share in shares)
+    if spent > booking.credit_balance(account.customer_id, mode=account.mode, currency=account.currency):
+        raise Conflict(_l("Your credit was used for something else meanwhile. Please look again."))
+    documents = {each.id: each for each in booking.lock_documents(share.document_id for share in shares)}
+    for share in shares:
+        _spend(account, documents[share.document_id], share.amount_minor, now=now, actor=actor)
+    rebalance_all(list(documents.values()), now=now)
+
+
+def _spend(account: Account, document: Document, amount_minor: int, *, now: datetime, actor: Actor) -> None:
+    entry = CreditEntry(
+        mode=account.mode,
+        customer_id=account.customer_id,
+        currency=account.currency,
+        amount_minor=-amount_minor,
+        use=CreditUse.USED,
+        document_id=document.id,
+        created_at=now,
+    )
+    db.session.add(entry)
+    audit.record(
+        "credit.changed",
+        entry,
+        actor=actor,
+        now=now,
+        document_id=document.id,
+        amount_minor=-amount_minor,
+        use=CreditUse.USED.value,
+    )
+    db.session.add(
+        Allocation(
+            document_id=document.id,
+            credit_entry_id=entry.id,
+            amount_minor=amount_minor,
+            state=AllocationState.BOOKED,
+            created_at=now,
+        )
+    )
+    audit.record("invoice.credit_used", document, actor=actor, now=now, amount_minor=amount_minor)
+
+
+def list_uses(document_id: int) -> list[tuple[datetime, int, AllocationState]]:
+    """When credit was used for a document, how much, and whether it still counts; the newest first."""
+    found = db.session.execute(
+        sa.select(Allocation.created_at, Allocation.amount_minor, Allocation.state)
+        .where(Allocation.document_id == document_id, Allocation.credit_entry_id.is_not(None))
+        .order_by(Allocation.id.desc())
+    )
+    return [(row.created_at, row.amount_minor, row.state) for row in found]

@@ -1,0 +1,61 @@
+"""What happens to an order. Callers commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from portal.core import audit
+from portal.core.audit import Actor
+from portal.domain.invoices.balance import documents_settled
+from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
+from portal.domain.orders.models import Order
+from portal.domain.orders.states import LIFE, Move
+from portal.extensions import db
+
+
+@documents_settled.connect
+def follow_invoices(*, documents: Sequence[Document], now: datetime) -> None:
+    """Takes an order as paid once all of its invoices are.
+
+    An invoice that was credited instead leaves its order as it is, for the shop to cancel; so does a chargeback. All
+    orders are locked at once and in id order, whatever the order in which their invoices are paid.
+    """
+    paid_by = {
+        document.order_id: document
+        for document in documents
+        if document.order_id is not None and document.kind is DocumentKind.INVOICE
+    }
+    if not paid_by:
+        return
+    orders = db.session.scalars(
+        sa.select(Order)
+        .where(Order.id.in_(paid_by))
+        .order_by(Order.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for order in orders:
+        if Move.PAY in LIFE.moves_from(order.status) and _is_paid(order.id):
+            order.status = LIFE.next(order.status, Move.PAY) or order.status
+            by = paid_by[order.id]
+            audit.record("order.paid", order, actor=Actor.system(), now=now, document_id=by.id)
+
+
+def _is_paid(order_id: int) -> bool:
+    """Whether each issued invoice of an order is paid, and there is one; what was credited whole does not count."""
+    db.session.flush()
+    issued, paid = db.session.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.count().filter(Document.list_state == ListState.PAID),
+        ).where(
+            Document.order_id == order_id,
+            Document.kind == DocumentKind.INVOICE,
+            Document.status.in_((DocumentStatus.OPEN, DocumentStatus.SETTLED)),
+            Document.list_state != ListState.CREDITED,
+        )
+    ).one()
+    return bool(issued) and issued == paid

@@ -1,0 +1,1 @@
+"""Attempts to pay, as the providers tell them."""

@@ -1,0 +1,151 @@
+"""The mails that say a payment arrived, and that credit was used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+
+from portal.core import clock, links, mailer
+from portal.core.letter import BadAddress
+from portal.core.mailer import Category, Mail, MailMessage
+from portal.domain.invoices.links import relation
+from portal.domain.invoices.models import Document
+from portal.domain.invoices.spending import Account
+from portal.domain.payments import queries
+from portal.domain.payments.actions import credit_used, payment_paid
+from portal.domain.payments.models import Payment
+from portal.domain.people.queries import get_customer
+from portal.domain.people.recipients import Switch, account_language, billing_recipients
+from portal.domain.shops.models import Mode, Shop
+from portal.domain.shops.queries import get_shop
+
+log = logging.getLogger(__name__)
+
+#: How many of the documents of a payment are named.
+NAMED = 8
+
+
+@payment_paid.connect
+def confirm(*, payment: Payment, now: datetime) -> None:
+    """Once per payment: a chargeback that was won brings it back without a second mail."""
+    if not payment.details.get("confirmed"):
+        payment.details = {**payment.details, "confirmed": True}
+        try:
+            payment_confirmation(payment, now=now)
+        except BadAddress:
+            # The money has arrived and is booked, even where nobody can be told.
+            log.warning("payment %s: its account has no address that a mail could go to", payment.id)
+
+
+@credit_used.connect
+def confirm_credit(
+    *, account: Account, documents: Sequence[Document], amount_minor: int, now: datetime
+) -> None:
+    """Each time somebody pays with credit, whatever becomes of a payment that was begun with it."""
+    try:
+        credit_confirmation(account, documents, amount_minor, now=now)
+    except BadAddress:
+        log.warning("customer %s has no address that a mail could go to", account.customer_id)
+
+
+def payment_confirmation(payment: Payment, *, now: datetime) -> MailMessage | None:
+    """Tells the account, unless it switched payment confirmations off; contacts with billing e-mails get
+    copies.
+    """
+    shop = get_shop(payment.shop_id)
+    documents = queries.documents_of(payment.id)
+    return _confirmation(
+        "payment_confirmation",
+        payment.customer_id,
+        shop,
+        documents,
+        {
+            "received_minor": payment.received_minor,
+            "currency": payment.currency,
+            "paid_on": clock.today(shop.time_zone, payment.paid_at or now),
+        },
+        method=payment.method.label,
+        related=f"payment:{payment.public_id}",
+        now=now,
+    )
+
+
+def credit_confirmation(
+    account: Account, documents: Sequence[Document], amount_minor: int, *, now: datetime
+) -> MailMessage | None:
+    """The same for credit that was used: no money left anybody's bank account for it."""
+    shop = get_shop(documents[0].shop_id)
+    return _confirmation(
+        "credit_used",
+        account.customer_id,
+        shop,
+        documents,
+        {
+            "used_minor": amount_minor,
+            "currency": account.currency,
+            "used_on": clock.today(shop.time_zone, now),
+        },
+        related=relation(documents[0]),
+        now=now,
+    )
+
+
+def _confirmation(
+    name: str,
+    customer_id: int,
+    shop: Shop,
+    documents: Sequence[Document],
+    context: dict[str, Any],
+    *,
+    related: str,
+    now: datetime,
+    method: Any = None,
+) -> MailMessage | None:
+    customer = get_customer(customer_id)
+    recipients = billing_recipients(customer, Switch.PAYMENT_CONFIRMATION)
+    if recipients is None:
+        return None
+    language = account_language(customer, shop)
+    with force_locale(language):
+        said = {"numbers": _named(documents), **({} if method is None else {"method": str(method)})}
+    return mailer.queue(
+        Mail(
+            name=name,
+            category=Category.BILLING,
+            language=language,
+            to=recipients.to,
+            cc=recipients.cc,
+            context={
+                "customer": customer.name,
+                "shop": shop.name,
+                "several": len(documents) > 1,
+                "open_minor": sum(document.open_minor for document in documents),
+                "invoice_url": _page_of(documents, shop.id),
+                "settings_url": links.external(shop.id, "settings.index"),
+                "test_mode": shop.mode is Mode.TEST,
+                **context,
+                **said,
+            },
+            related=related,
+            customer_id=customer.id,
+        ),
+        now=now,
+    )
+
+
+def _named(documents: Sequence[Document]) -> str:
+    """The numbers of documents, for a subject and a row of facts; of many the first."""
+    numbers = ", ".join(document.number or "" for document in documents[:NAMED])
+    more = len(documents) - NAMED
+    return numbers if more <= 0 else _("%(numbers)s and %(count)s more", numbers=numbers, count=more)
+
+
+def _page_of(documents: Sequence[Document], shop_id: int) -> str:
+    if len(documents) == 1:
+        return links.external(shop_id, "invoices.show", public_id=documents[0].public_id)
+    return links.external(shop_id, "invoices.index")

@@ -1,0 +1,1 @@
+"""Customers, the people who log in for them, contact persons and staff."""

@@ -1,0 +1,1 @@
+"""The shop, its domains and its number series."""

@@ -1,0 +1,72 @@
+"""A subscription as lists, the home page and its own page show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from portal.domain.catalog.models import IntervalUnit
+from portal.domain.subscriptions.intervals import interval_text
+from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
+from portal.domain.subscriptions.states import BILLED
+
+#: What ``subscription_row`` reads.
+COLUMNS: tuple[Any, ...] = (
+    Subscription.public_id,
+    Subscription.name,
+    Subscription.icon,
+    Subscription.status,
+    Subscription.amount_minor,
+    Subscription.currency,
+    Subscription.interval_unit,
+    Subscription.interval_count,
+    Subscription.next_billing_on,
+    Subscription.trial_ends_on,
+    Subscription.resume_on,
+)
+
+
+@dataclass(frozen=True)
+class SubscriptionRow:
+    """A subscription in a list. ``amount_minor`` is one period, VAT included, in minor units."""
+
+    public_id: str
+    name: str
+    icon: str
+    status: SubscriptionStatus
+    amount_minor: int
+    currency: str
+    interval_unit: IntervalUnit
+    interval_count: int
+    #: None in every status that bills nothing, whatever date the subscription remembers.
+    next_billing_on: date | None
+    trial_ends_on: date | None
+    #: How many days of the trial are left, 0 on its last day; None outside a trial.
+    trial_days_left: int | None
+    #: None unless it is paused until a date.
+    resume_on: date | None
+
+    @property
+    def interval(self) -> str:
+        """What stands behind the amount: "month" or "2 weeks", in the reader's language."""
+        return interval_text(self.interval_unit, self.interval_count)
+
+
+def subscription_row(row: Any, today: date) -> SubscriptionRow:
+    """What is shown of a row with ``COLUMNS`` on a day."""
+    in_trial = row.status is SubscriptionStatus.TRIAL and row.trial_ends_on is not None
+    return SubscriptionRow(
+        public_id=row.public_id,
+        name=row.name,
+        icon=row.icon,
+        status=row.status,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        interval_unit=row.interval_unit,
+        interval_count=row.interval_count,
+        next_billing_on=row.next_billing_on if row.status in BILLED else None,
+        trial_ends_on=row.trial_ends_on,
+        trial_days_left=max(0, (row.trial_ends_on - today).days) if in_trial else None,
+        resume_on=row.resume_on if row.status is SubscriptionStatus.PAUSED else None,
+    )

@@ -1,0 +1,263 @@
+"""What happens to tickets: customers open and answer them, the shop answers, notes and decides."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _l
+
+from portal.core import audit, links, storing
+from portal.core.audit import Actor
+from portal.core.errors import DomainError
+from portal.core.tables import new_public_id
+from portal.core.uploads import Upload
+from portal.domain.people.models import Customer
+from portal.domain.shops.models import Mode
+from portal.domain.shops.numbers import draw_number
+from portal.domain.tickets import mails
+from portal.domain.tickets.models import (
+    AuthorKind,
+    Priority,
+    Ticket,
+    TicketAttachment,
+    TicketMessage,
+    TicketStatus,
+    TicketType,
+    TicketView,
+)
+from portal.domain.tickets.related import Kind, Related
+from portal.domain.tickets.states import LIFE, RUNNING, Move
+from portal.extensions import db
+
+#: A second look within this time leaves no second trace.
+VIEW_INTERVAL = timedelta(hours=1)
+#: What is asked about a subscription says about which.
+ABOUT_A_SUBSCRIPTION = (TicketType.PAUSE_SUBSCRIPTION, TicketType.CANCEL_SUBSCRIPTION)
+
+_COLUMNS = {Kind.INVOICE: "document_id", Kind.ORDER: "order_id", Kind.SUBSCRIPTION: "subscription_id"}
+
+
+class Author(Protocol):
+    """Who writes: a person of the account, or somebody of the shop."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """What a ticket is to be about; ``related`` is of the same account, and the author may see it."""
+
+    type: TicketType
+    subject: str
+    priority: Priority = Priority.MEDIUM
+    related: Related | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message in Markdown with its files. The same text sent by the same form (``key``) is one message."""
+
+    body: str
+    files: Sequence[Upload] = ()
+    key: str | None = None
+
+
+def next_number() -> str:
+    """The next number of a conversation; going live does not begin them anew, so they have one series."""
+    return f"T-{1000 + draw_number('ticket', mode=Mode.LIVE)}"
+
+
+def open_ticket(wanted: NewTicket, said: Said, *, customer_id: int, author: Author, now: datetime) -> Ticket:
+    """A new ticket of an account by one of its people; staff are told. Sent twice it is one, the first.
+
+    For members who may write tickets. Raises ``DomainError`` where the type asks for a subscription.
+    """
+    about = wanted.related
+    if wanted.type in ABOUT_A_SUBSCRIPTION and (about is None or about.kind is not Kind.SUBSCRIPTION):
+        raise DomainError(_l("Choose the subscription that this is about."), "about")
+    # Two that send the same form at once queue here.
+    db.session.execute(
+        sa.select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True)
+    )
+    public_id = _once(said, f"ticket:{author.id}:{customer_id}", wanted.subject)
+    known = db.session.scalar(sa.select(Ticket).where(Ticket.public_id == public_id))
+    if known is not None:
+        return known
+    ticket = Ticket(
+        public_id=public_id,
+        customer_id=customer_id,
+        number=next_number(),
+        type=wanted.type,
+        priority=wanted.priority,
+        status=TicketStatus.OPEN,
+        subject=wanted.subject,
+        opened_by_id=author.id,
+        last_message_at=now,
+        created_at=now,
+        **({_COLUMNS[about.kind]: about.id} if about is not None else {}),
+    )
+    db.session.add(ticket)
+    audit.record("ticket.opened", ticket, actor=Actor.person(author), now=now, type=wanted.type.value)
+    message = _add(ticket, said, new_public_id(), AuthorKind.CUSTOMER, author, now=now)
+    mails.opened(ticket, message, now=now)
+    return ticket
+
+
+def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticket:
+    """A customer's reply; one to a ticket that ended opens it again. Staff are told. Sent twice it is one.
+
+    For members who may write tickets.
+    """
+    ticket = lock_ticket(ticket_id)
+    public_id = _once(said, f"reply:{author.id}:{ticket_id}")
+    if db.session.scalar(sa.select(TicketMessage.id).where(TicketMessage.public_id == public_id)) is not None:
+        return ticket
+    message = _add(ticket, said, public_id, AuthorKind.CUSTOMER, author, now=now)
+    ticket.waits_for_customer = False
+    actor = Actor.person(author)
+    audit.record("ticket.replied", ticket, actor=actor, now=now, message_id=message.id)
+    _move(ticket, Move.CUSTOMER_REPLY, actor=actor, now=now)
+    mails.replied(ticket, message, now=now)
+    return ticket
+
+
+def answer(ticket_id: int, said: Said, *, author: Author, now: datetime) -> TicketMessage:
+    """The shop's answer with a mail that tells the customer. For staff who may write tickets."""
+    message = answer_silently(ticket_id, said, author=author, now=now)
+    mails.answered(db.session.get_one(Ticket, ticket_id), message, now=now)
+    return message
+
+
+def answer_silently(ticket_id: int, said: Said, *, author: Author, now: datetime) -> TicketMessage:
+    """The shop's answer without a mail: an open ticket comes under review, and waits for the customer."""
+    ticket = lock_ticket(ticket_id)
+    message = _add(ticket, said, new_public_id(), AuthorKind.STAFF, author, now=now)
+    actor = Actor.staff(author)
+    audit.record("ticket.answered", ticket, actor=actor, now=now, message_id=message.id)
+    if ticket.status is TicketStatus.OPEN:
+        _move(ticket, Move.REVIEW, actor=actor, now=now)
+    ticket.last_staff_reply_at = now
+    ticket.waits_for_customer = ticket.status in RUNNING
+    return message
+
+
+def add_note(ticket_id: int, said: Said, *, author: Author, now: datetime) -> TicketMessage:
+    """An internal note with its files, which no customer ever sees. For staff who may write tickets."""
+    ticket = lock_ticket(ticket_id)
+    message = _add(ticket, said, new_public_id(), AuthorKind.STAFF, author, now=now, is_internal=True)
+    audit.record("ticket.noted", ticket, actor=Actor.staff(author), now=now, message_id=message.id)
+    return message
+
+
+def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) -> Ticket:
+    """A decision of somebody at the shop; an ended ticket waits for nobody. Twice is once.
+
+    The customer is told of one that is resolved. For staff who may write tickets. Raises ``IllegalMove``.
+    """
+    ticket = lock_ticket(ticket_id)
+    if _move(ticket, move, actor=Actor.staff(author), now=now) is TicketStatus.RESOLVED:
+        mails.resolved(ticket, now=now)
+    return ticket
+
+
+def attach(message: TicketMessage, files: Sequence[Upload], *, now: datetime) -> None:
+    """Keeps files with a message that is written; should its transaction fail, none of them stays."""
+    for file in files:
+        name = secrets.token_hex(16)
+        key = f"shops/{message.shop_id}/tickets/{name[:2]}/{name}.{file.kind.ending}"
+        db.session.add(
+            TicketAttachment(
+                message_id=message.id,
+                name=file.name,
+                media_type=file.kind.media_type,
+                size_bytes=len(file.data),
+                storage_key=storing.put(key, file.data),
+                created_at=now,
+            )
+        )
+
+
+def record_view(ticket_id: int, person_id: int, *, now: datetime) -> None:
+    """Notes that a person looked at a ticket, at most once an hour; for ``core.touch``."""
+    recent = sa.select(TicketView.id).where(
+        TicketView.ticket_id == ticket_id,
+        TicketView.person_id == person_id,
+        TicketView.viewed_at > now - VIEW_INTERVAL,
+    )
+    if db.session.scalar(recent.limit(1)) is None:
+        db.session.add(TicketView(ticket_id=ticket_id, person_id=person_id, viewed_at=now))
+
+
+def lock_ticket(ticket_id: int) -> Ticket:
+    """A ticket that the caller has looked up, fresh, and held by this transaction."""
+    return db.session.scalars(
+        sa.select(Ticket)
+        .where(Ticket.id == ticket_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _once(said: Said, purpose: str, *parts: str) -> str:
+    """The public id of what a form sends: the same for the same text, so that the second time finds the first."""
+    if said.key is None:
+        return new_public_id()
+    return links.mac(purpose, "\n".join((said.key, *parts, said.body)))
+
+
+def _add(
+    ticket: Ticket,
+    said: Said,
+    public_id: str,
+    kind: AuthorKind,
+    author: Author,
+    *,
+    now: datetime,
+    is_internal: bool = False,
+) -> TicketMessage:
+    message = TicketMessage(
+        public_id=public_id,
+        ticket_id=ticket.id,
+        author_kind=kind,
+        person_id=author.id if kind is AuthorKind.CUSTOMER else None,
+        staff_id=author.id if kind is AuthorKind.STAFF else None,
+        author_name=author.name,
+        body=said.body,
+        is_internal=is_internal,
+        created_at=now,
+    )
+    db.session.add(message)
+    db.session.flush()
+    attach(message, said.files, now=now)
+    if not is_internal:
+        ticket.last_message_at = max(now, ticket.last_message_at)
+    return message
+
+
+def _move(ticket: Ticket, move: Move, *, actor: Actor, now: datetime) -> TicketStatus | None:
+    """The status that a move led to; None when nothing changed."""
+    before, after = ticket.status, LIFE.next(ticket.status, move)
+    if after is None or after is before:
+        return None
+    ticket.status = after
+    ticket.resolved_at = now if after is TicketStatus.RESOLVED else None
+    if after not in RUNNING:
+        ticket.waits_for_customer = False
+    audit.record(f"ticket.{_PAST[after]}", ticket, actor=actor, now=now, before=before.value)
+    return after
+
+
+#: How the audit log says that a ticket came to a status; to open it comes by being opened again.
+_PAST = {
+    **{status: status.value for status in TicketStatus},
+    TicketStatus.OPEN: "reopened",
+}

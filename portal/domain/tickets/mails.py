@@ -1,0 +1,135 @@
+"""Mails about tickets: to the customer when the shop answers, to staff when a customer writes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from flask_babel import force_locale
+
+from portal.core import links, mailer, markdown
+from portal.core.letter import BadAddress
+from portal.core.mailer import Category, Mail, MailMessage
+from portal.domain.people.queries import get_customer
+from portal.domain.people.recipients import Switch, account_language, account_recipients, staff_recipients
+from portal.domain.shops.models import Shop
+from portal.domain.shops.queries import get_shop
+from portal.domain.tickets.models import Ticket, TicketMessage
+
+log = logging.getLogger(__name__)
+
+#: How much of a message its mail shows.
+EXCERPT = 200
+
+
+def answered(ticket: Ticket, message: TicketMessage, *, now: datetime) -> MailMessage | None:
+    """Tells the account, and contacts with account e-mails, what the shop answered. No switch stops it."""
+    said = {"author": message.author_name or get_shop(ticket.shop_id).name, "excerpt": excerpt(message.body)}
+    return _tell_account("ticket_answered", ticket, None, said, now=now)
+
+
+def resolved(ticket: Ticket, *, now: datetime) -> MailMessage | None:
+    """Tells them that the shop took what was asked for resolved, unless status changes are switched off."""
+    said = {"settings_url": links.external(ticket.shop_id, "settings.index")}
+    return _tell_account("ticket_resolved", ticket, Switch.STATUS_CHANGES, said, now=now)
+
+
+def opened(ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:
+    """Tells staff about a new ticket: one mail for each language that they read, to those who may answer."""
+    return _tell_staff("ticket_opened", ticket, message, now=now)
+
+
+def replied(ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:
+    """Tells staff about a customer's reply, as about a new ticket."""
+    return _tell_staff("ticket_replied", ticket, message, now=now)
+
+
+def excerpt(body: str) -> str:
+    """The beginning of a message as plain text on one line, cut at a word."""
+    text = markdown.to_text(body)
+    if len(text) <= EXCERPT:
+        return text
+    cut = text[:EXCERPT]
+    at_word = cut.rpartition(" ")[0]
+    return f"{at_word if len(at_word) > EXCERPT // 2 else cut}…"
+
+
+def _tell_account(
+    name: str, ticket: Ticket, switch: Switch | None, said: dict[str, str], *, now: datetime
+) -> MailMessage | None:
+    customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
+    recipients = account_recipients(customer, switch)
+    if recipients is None:
+        return None
+    mail = Mail(
+        name=name,
+        category=Category.ACCOUNT,
+        language=account_language(customer, shop),
+        to=recipients.to,
+        cc=recipients.cc,
+        context={
+            "customer": customer.name,
+            "shop": shop.name,
+            "number": ticket.number,
+            "subject_line": ticket.subject,
+            "ticket_url": links.external(shop.id, "support.show", public_id=ticket.public_id),
+            **said,
+        },
+        related=f"ticket:{ticket.public_id}",
+        customer_id=customer.id,
+    )
+    return next(iter(_queue([mail], ticket, now=now)), None)
+
+
+def _tell_staff(name: str, ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:
+    customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
+    return _queue(
+        [
+            _to_staff(name, ticket, message, customer.name, shop, language, addresses)
+            for language, addresses in staff_recipients(shop).items()
+        ],
+        ticket,
+        now=now,
+    )
+
+
+def _to_staff(
+    name: str,
+    ticket: Ticket,
+    message: TicketMessage,
+    customer: str,
+    shop: Shop,
+    language: str,
+    addresses: list[str],
+) -> Mail:
+    author = message.author_name
+    with force_locale(language):
+        type_, priority = str(ticket.type.label), str(ticket.priority.label)
+    return Mail(
+        name=name,
+        category=Category.STAFF,
+        language=language,
+        to=addresses,
+        context={
+            "customer": customer,
+            "who": author if author == customer else f"{author} ({customer})",
+            "shop": shop.name,
+            "number": ticket.number,
+            "subject_line": ticket.subject,
+            "type": type_,
+            "priority": priority,
+            "excerpt": excerpt(message.body),
+        },
+        related=f"ticket:{ticket.public_id}",
+        customer_id=ticket.customer_id,
+    )
+
+
+def _queue(wanted: Sequence[Mail], ticket: Ticket, *, now: datetime) -> list[MailMessage]:
+    try:
+        return mailer.queue_all(wanted, now=now)
+    except BadAddress:
+        # What was said is kept, even where nobody can be told.
+        log.warning("ticket %s: a mail about it has no address that it could go to", ticket.id)
+        return []

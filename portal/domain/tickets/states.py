@@ -1,0 +1,38 @@
+"""The life of a ticket: which status may follow which."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from portal.core.lifecycle import Lifecycle
+from portal.domain.tickets.models import TicketStatus
+
+
+class Move(StrEnum):
+    """What can happen to a ticket."""
+
+    REVIEW = "review"
+    RESOLVE = "resolve"
+    REJECT = "reject"
+    CLOSE = "close"
+    #: The customer wrote: in a ticket that ended this opens it again, in a running one nothing changes.
+    CUSTOMER_REPLY = "customer_reply"
+
+
+_S = TicketStatus
+
+#: Tickets without an end: the sidebar lists them, the badge counts them.
+RUNNING = (_S.OPEN, _S.IN_REVIEW)
+ENDED = (_S.RESOLVED, _S.REJECTED, _S.CLOSED)
+
+LIFE: Lifecycle[TicketStatus, Move] = Lifecycle(
+    "ticket",
+    {
+        (_S.OPEN, Move.REVIEW): _S.IN_REVIEW,
+        (_S.IN_REVIEW, Move.RESOLVE): _S.RESOLVED,
+        (_S.IN_REVIEW, Move.REJECT): _S.REJECTED,
+        (_S.IN_REVIEW, Move.CLOSE): _S.CLOSED,
+        **{(status, Move.CUSTOMER_REPLY): status for status in RUNNING},
+        **{(status, Move.CUSTOMER_REPLY): _S.OPEN for status in ENDED},
+    },
+)

@@ -1,0 +1,34 @@
+"""The domain's side of ``core.wiring``, and the modules that must be known: every table, and what drains work."""
+
+from __future__ import annotations
+
+import portal.core.mail_delivery
+import portal.domain.catalog.models
+import portal.domain.collections.models
+import portal.domain.invoices.jobs
+import portal.domain.invoices.mails
+import portal.domain.notices.models
+import portal.domain.orders.actions
+import portal.domain.orders.models
+import portal.domain.payments.jobs
+import portal.domain.payments.mails
+import portal.domain.payments.saving_jobs
+import portal.domain.people.forgetting
+import portal.domain.people.jobs
+import portal.domain.subscriptions.models
+import portal.domain.tickets.models  # noqa: F401
+from portal.core.wiring import Wiring
+from portal.domain.people.queries import find_signed_in
+from portal.domain.shops.envelope import mail_envelope
+from portal.domain.shops.queries import find_shop_by_host, list_shop_ids, shop_place
+
+
+def functions() -> Wiring:
+    """What ``create_app`` puts where the core looks for it."""
+    return Wiring(
+        shop_by_host=find_shop_by_host,
+        shop_ids=list_shop_ids,
+        shop_links=shop_place,
+        load_principal=find_signed_in,
+        mail_envelope=mail_envelope,
+    )

@@ -1,0 +1,1 @@
+"""The local installation: what `make run` and `make serve` start, watch over and stop."""

@@ -1,0 +1,100 @@
+"""An invoice of nobody: rendered once before the forks, so that no customer's PDF is the first of its process."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask
+
+from portal.core import epc, pdf
+from portal.core.locale import LANGUAGES
+
+log = logging.getLogger(__name__)
+
+IBAN = "NL91ABNA0417164300"
+
+
+def render(app: Flask) -> None:
+    """The invoice in every language, so that template, fonts, catalogues and formats are all loaded.
+
+    A template of the owner's own that cannot be rendered is written down and keeps nothing from starting.
+    """
+    with app.app_context():
+        try:
+            for language in LANGUAGES:
+                pdf.render("pdf/invoice.html", _context(), locale=language)
+        except Exception:
+            log.exception("the first PDF could not be rendered; the portal starts without it")
+
+
+def _context() -> dict[str, Any]:
+    """What ``pdf/invoice.html`` prints; its own comment says what each name means."""
+    day = date(2026, 1, 31)
+    address = {
+        "lines": ["Kerkstraat 1", "1234 AB Utrecht"],
+        "country": "NL",
+        "vat_id": "NL000000000B00",
+        "kvk": "00000000",
+    }
+    return {
+        "document": {
+            "kind": "invoice",
+            "number": "2026-0001",
+            "issue_date": day,
+            "due_date": day,
+            "supply_date": day,
+            "supply_until": None,
+            "reference": "RF18 5390 0754 7034",
+            "customer_reference": None,
+            "currency": "EUR",
+            "prices_include_vat": True,
+            "net_minor": 10000,
+            "total_minor": 12100,
+            "corrects": None,
+            "test": True,
+            "translation_of": None,
+            "vat_eur": None,
+        },
+        "seller": {
+            **address,
+            "name": "Loket",
+            "iban": IBAN,
+            "bic": None,
+            "email": "shop@example.com",
+            "phone": None,
+            "website": None,
+        },
+        "buyer": {**address, "name": "E. Voorbeeld", "company": None},
+        "lines": [
+            {
+                "description": "One of a kind",
+                "detail": None,
+                "quantity": Decimal(1),
+                "unit": None,
+                "unit_price": Decimal(12100),
+                "unit_price_net": None,
+                "vat_category": "standard",
+                "vat_rate": Decimal(21),
+                "amount_minor": 12100,
+            }
+        ],
+        "vat": [
+            {
+                "category": "standard",
+                "rate": Decimal(21),
+                "net_minor": 10000,
+                "vat_minor": 2100,
+                "reason": None,
+            }
+        ],
+        "payment": {
+            "url": "https://shop.example.com/pay/1",
+            "epc": epc.epc_qr(name="Loket", iban=IBAN, amount_minor=12100, reference="RF18539007547034"),
+            "debit": None,
+        },
+        "notes": [],
+        "brand": {"accent": "#1f5fae", "text": "#1f5fae", "logo": None},
+    }

@@ -1,0 +1,149 @@
+"""What is mutated, by which tests each module is to be caught, and how the mutation tool is run on it.
+
+mutmut changes what functions do. The tables beside them (which status may follow which, who may do what) it leaves
+alone; `soak/tables.py` changes those.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from soak import tools
+
+PROJECT = tools.PROJECT
+
+
+@dataclass(frozen=True)
+class Group:
+    """Modules that the same tests are about."""
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def tests_of(self, module: str) -> tuple[str, ...]:
+        """The tests of one module by its name, or all of the group's where it has no such file."""
+        folder, _, file = module.partition("/")[2].rpartition("/")
+        begins = f"tests/{folder}/test_{file.removesuffix('.py')}"
+        return tuple(test for test in self.tests if test.startswith(begins)) or self.tests
+
+
+GROUPS = (
+    Group(
+        "money and states",
+        (
+            "portal/core/money.py",
+            "portal/core/vat.py",
+            "portal/core/lifecycle.py",
+            "portal/domain/invoices/states.py",
+            "portal/domain/methods/states.py",
+            "portal/domain/orders/states.py",
+            "portal/domain/payments/states.py",
+            "portal/domain/subscriptions/states.py",
+            "portal/domain/tickets/states.py",
+        ),
+        (
+            "tests/core/test_money.py",
+            "tests/core/test_money_refusals.py",
+            "tests/core/test_vat.py",
+            "tests/core/test_lifecycle.py",
+            "tests/domain/invoices/test_states.py",
+            "tests/domain/methods/test_states.py",
+            "tests/domain/orders/test_states.py",
+            "tests/domain/payments/test_states.py",
+            "tests/domain/subscriptions/test_states.py",
+            "tests/domain/tickets/test_states.py",
+        ),
+    ),
+    Group(
+        "access",
+        ("portal/core/access.py", "portal/domain/people/permissions.py"),
+        (
+            "tests/core/test_access.py",
+            "tests/core/test_access_rules.py",
+            "tests/domain/people/test_permissions.py",
+            "tests/architecture/test_access.py",
+            "tests/walk/test_walk.py",
+        ),
+    ),
+    Group(
+        "booking",
+        ("portal/domain/invoices/booking.py", "portal/domain/invoices/balance.py"),
+        (
+            "tests/domain/invoices/test_booking.py",
+            "tests/domain/invoices/test_balance.py",
+            "tests/domain/payments/test_applying.py",
+        ),
+    ),
+)
+
+#: What every mutated copy needs beside the portal and the tests.
+BESIDE = ("app.py", "config.py", "migrations", "soak", "requirements.txt", "requirements-dev.txt")
+_RESULT = re.compile(r"^\s+(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Mutants:
+    """How many changes were made to a group, and the ones that no test noticed."""
+
+    made: int
+    survivors: dict[str, str]
+
+
+def copy_project(folder: Path) -> None:
+    """The files of the project, without what git does not know, for a tool that changes them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+
+
+def run_mutmut(group: Group) -> Mutants:
+    """Each function of a group's modules changed in every way mutmut knows, against the group's tests."""
+    command, folder = tools.mutator(), tools.HOME / "mutants" / group.name.replace(" ", "-")
+    copy_project(folder)
+    settings = {
+        "source_paths": ["portal"],
+        "only_mutate": list(group.modules),
+        "pytest_add_cli_args_test_selection": list(group.tests),
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", "soak.mutation_profile"],
+        "also_copy": list(BESIDE),
+    }
+    with (folder / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.mutmut]\nuse_git_change_detection = false\n")
+        # On a busy machine a test is slow long before it hangs.
+        file.write("timeout_constant = 20.0\n")
+        file.writelines(f"{name} = {values!r}\n" for name, values in settings.items())
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    children = ["--max-children", str(os.cpu_count() or 2)]
+    done = subprocess.run(
+        [*command, "run", *children], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise tools.Missing(f"mutmut ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-400:]}")
+    told = subprocess.run(
+        [*command, "results", "--all", "true"], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+    results = dict(_RESULT.findall(told))
+    survived = [name for name, status in results.items() if status not in ("killed", "timeout")]
+    return Mutants(
+        len(results), {name: f"{results[name]}\n{_change(command, folder, name)}" for name in survived}
+    )
+
+
+def _change(command: list[str], folder: Path, name: str) -> str:
+    """The lines that a mutant changes."""
+    shown = subprocess.run(
+        [*command, "show", name], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+    return "\n".join(line for line in shown.splitlines() if re.match(r"[-+](?![-+])", line))

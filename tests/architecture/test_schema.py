@@ -1,0 +1,111 @@
+"""What the tables must be: shop-owned, free of floats, with words that never change, and equal to the migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+
+from portal.core.tables import Base, ShopOwned
+from tests.conftest import make_app
+
+WORDS = Path(__file__).with_name("stored_words.txt")
+
+#: Tables without an owner: the shop itself, how it is found, and what belongs to the installation.
+UNOWNED = {"shops", "shop_domains", "periodic_runs"}
+
+
+def test_every_table_has_an_owner(app: Flask) -> None:
+    owned = {
+        mapper.local_table.name for mapper in Base.registry.mappers if issubclass(mapper.class_, ShopOwned)
+    }
+    for table in Base.metadata.tables.values():
+        assert table.name in owned | UNOWNED, (
+            f"{table.name}: add the ShopOwned mixin, so that the guard sees it"
+        )
+
+
+def test_no_float_and_no_numeric_column(app: Flask) -> None:
+    for table in Base.metadata.tables.values():
+        for column in table.c:
+            assert not isinstance(column.type, sa.Numeric | sa.Float), f"{table.name}.{column.name}"
+
+
+def test_every_foreign_key_has_an_index_or_is_rarely_followed(app: Flask) -> None:
+    """A key that pages follow from the parent's side needs an index that begins with it."""
+    followed = {
+        ("allocations", "document_id"), ("allocations", "payment_id"), ("document_lines", "document_id"),
+        ("document_vat", "document_id"), ("document_files", "document_id"), ("payment_events", "payment_id"),
+        ("memberships", "customer_id"), ("memberships", "person_id"), ("ticket_messages", "ticket_id"),
+        ("order_lines", "order_id"), ("contact_persons", "customer_id"), ("subscription_changes", "subscription_id"),
+    }  # fmt: skip
+    for table_name, column in followed:
+        table = Base.metadata.tables[table_name]
+        firsts = {next(iter(index.columns)).name for index in table.indexes}
+        firsts |= {
+            next(iter(constraint.columns)).name
+            for constraint in table.constraints
+            if isinstance(constraint, sa.UniqueConstraint)
+        }
+        assert column in firsts, f"{table_name}.{column} has no index"
+
+
+def test_stored_words_never_change(app: Flask) -> None:
+    """A word that is in the database of somebody's shop cannot be renamed; a new one is added to the list."""
+    found = {
+        f"{table.name}.{column.name}: {word}"
+        for table in Base.metadata.tables.values()
+        for column in table.c
+        if isinstance(column.type, sa.Enum)
+        for word in column.type.enums
+    }
+    known = set(WORDS.read_text().splitlines())
+    assert not known - found, f"these stored words are gone: {sorted(known - found)}"
+    assert not found - known, f"add these words to {WORDS.name}: {sorted(found - known)}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    url = f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    app = make_app(tmp_path, url)
+    yield app
+    from portal.extensions import db
+
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_migrations_go_up_and_down_and_equal_the_models(empty_app: Flask) -> None:
+    from portal.extensions import db
+
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        with db.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            # A column of words is plain text in the database, as its list of words is the application's.
+            differences = [each for each in compare_metadata(context, Base.metadata) if not _is_text(each)]
+        assert differences == []
+        db.engine.dispose()
+        flask_migrate.downgrade(revision="base")
+        assert sa.inspect(db.engine).get_table_names() in ([], ["alembic_version"])
+        db.engine.dispose()
+        flask_migrate.upgrade()
+        assert "documents" in sa.inspect(db.engine).get_table_names()
+
+
+def _is_text(difference: object) -> bool:
+    first = difference[0] if isinstance(difference, list) else difference
+    return bool(
+        isinstance(first, tuple)
+        and first[0] == "modify_type"
+        and isinstance(first[6], sa.Enum)
+        and isinstance(first[5], sa.String)
+    )

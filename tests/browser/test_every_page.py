@@ -1,0 +1,267 @@
+"""Every page on every screen: axe finds nothing, nothing scrolls sideways, one h1, and a picture of it is kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Route, expect
+
+from tests.browser import steps
+from tests.browser.conftest import OpenWindow
+from tests.browser.devices import DESKTOP, Device
+from tests.browser.installation import Installation, invoice_for
+from tests.browser.walk import ELSEWHERE, SEEN, Walk, kinds_walked
+from tests.browser.window import Window
+
+EMMA = "emma@example.com"
+PROJECT = Path(__file__).resolve().parents[2]
+
+#: Rules of the map that answer GET with something else than a page of their own.
+NOT_PAGES = {
+    "static": "files",
+    "shop.brand_sheet": "a style sheet",
+    "shop.tone_sheet": "a style sheet",
+    "shop.logo": "a picture",
+    "shop.check": "JSON",
+    "sandbox.show_payment": "JSON of the test bank",
+    "sandbox.show_method": "JSON of the test bank",
+    "invoices.download": "the PDF; test_core_journey.py opens it",
+    "payment_methods.mandate": "a PDF; tests/blueprints/payment_methods opens it",
+    "payment_methods.back": "leads on at once; the walk of a customer goes by it",
+    "invoices.progress": "a piece of the invoice's page",
+    "invoices.paying": "a piece of the invoice's page; see test_paying.py",
+    "shop.favicon": "a picture",
+    "support.download": "a file; see tests/blueprints/support/test_files.py",
+    "sandbox.mail_html": "a mail, not a page; test_mailbox.py has axe look at it",
+    "sandbox.mail_file": "a file; see test_mailbox.py",
+}
+
+
+@pytest.fixture
+def device(screen: Device) -> Device:
+    """All screens that are to be checked, instead of the two of the journeys."""
+    return screen
+
+
+def speak(window: Window) -> None:
+    """The language is the device's, whatever somebody chose before."""
+    language = window.page.locator("html").get_attribute("lang")
+    assert language == window.device.language
+
+
+def stand_still(route: Route) -> None:
+    """The page between bank and shop goes on by itself within a second; without that it can be looked at."""
+    answer = route.fetch()
+    route.fulfill(response=answer, body=re.sub(r'<meta http-equiv="refresh"[^>]*>', "", answer.text()))
+
+
+def test_pages_of_a_visitor(demo: Installation, visit: OpenWindow) -> None:
+    link = demo.issue(invoice_for(EMMA))[0].link
+    walk = Walk(visit())
+    window = walk.window
+    walk.open("/", "shop")
+    speak(window)
+    window.may_fail |= {"/login", "/register", "/forgot-password"}
+    for path in ("/login", "/register", "/forgot-password"):
+        walk.open(path, path[1:])
+        window.page.click("main form button.btn-primary")
+        walk.look(f"{path[1:]}-errors")
+    for path in ("/register/sent", "/forgot-password/sent"):
+        walk.open(path, path[1:].replace("/", "-"))
+    for path in ("/confirm/", "/reset-password/", "/claim/", "/change-email/"):
+        walk.open(path + "A" * 43, f"no-such-link{path.replace('/', '-')}", status=404)
+    for path in demo.run("tests.browser.mailed_links").split():
+        walk.open(path, f"mailed-{path.split('/')[1]}")
+    walk.open("/no-such-page", "404-visitor", status=404)
+
+    walk.open(link, "link")
+    walk.open(urlsplit(link).path + "/transfer", "link-transfer")
+    walk.open(link, "link")
+    bank = steps.start_ideal(window)
+    walk.look("bank")
+    back = window.page.locator("main p > a").last.get_attribute("href")
+    assert back and "/pay/return/" in back
+    walk.open(back, "back-waiting")
+    walk.open(link, "link-attempt")
+    walk.open(bank, "bank-again")
+    steps.decide(window, "paid")
+    window.page.wait_for_url("**/pay/return/*")
+    window.page.route("**/returning", stand_still)
+    walk.open(f"{bank}/returning", "bank-returning")
+    window.page.unroute("**/returning")
+    walk.open(back, "back-paid")
+    walk.open(bank, "bank-paid")
+    walk.open(link, "link-paid")
+    walk.open("/sandbox/", "bank-book")
+    mandate = f"/sandbox/{demo.run('tests.browser.waiting_mandate').strip()}"
+    walk.open(mandate, "mandate")
+    window.may_fail.add(mandate)
+    window.page.click("form .btn-primary")
+    expect(window.page.locator("[data-error-summary]")).to_be_visible()
+    walk.look("mandate-errors")
+    window.page.fill("input[name=iban]", "NL91ABNA0417164300")
+    window.page.check("input[name=consent]")
+    window.page.click("form .btn-primary")
+    window.page.wait_for_url(f"{demo.url}/")
+    walk.open(mandate, "mandate-signed")
+    walk.done()
+
+
+def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
+    number = demo.issue(invoice_for(EMMA))[0].number
+    walk = Walk(visit())
+    window = walk.window
+    window.enter(EMMA)
+    speak(window)
+    walk.look("home")
+    if window.device == DESKTOP:
+        picture = window.shot("screenshot")
+        window.page.screenshot(path=picture)
+        if os.environ.get("LOKET_SCREENSHOT") == "1":
+            shutil.copyfile(picture, PROJECT / "docs" / "screenshot.png")
+    window.page.click("details[data-menu] > summary")
+    walk.look("account-menu")
+    window.page.click("[data-panel]")
+    expect(window.page.locator("#bell-panel #notices")).to_be_visible()
+    walk.look("bell")
+    if window.device.phone:
+        walk.open("/customer", "home")
+        window.page.click(".menu-toggle")
+        walk.look("menu")
+    walk.each_kind("/customer/invoices", "invoices")
+    for status in ("unpaid", "overdue", "pending", "paid"):
+        walk.open(f"/customer/invoices?status={status}", f"invoices-{status}")
+    walk.open("/customer/invoices?q=nothing-like-it", "invoices-none")
+    walk.open("/customer/invoices/pay?all=1", "invoices-pay-several")
+    walk.each_kind("/customer/orders", "orders")
+    walk.each_kind("/customer/subscriptions", "subscriptions")
+    walk.each_kind("/customer/support", "support")
+    ticket = window.path
+    window.may_fail |= {"/customer/support/new", f"{ticket}/reply"}
+    window.page.click("#reply form .btn-primary")
+    walk.look("support-reply-errors")
+    walk.open("/customer/support/new", "support-new")
+    window.page.click("main form .btn-primary")
+    walk.look("support-new-errors")
+    window.page.fill("textarea[name=body]", "**Bold**\n\n- one\n- two\n\n> quoted")
+    window.page.click("[data-look]")
+    expect(window.page.locator(".editor-shown strong")).to_be_visible()
+    walk.look("support-preview")
+    walk.open("/customer/contacts", "contacts")
+    window.page.click("a.row-link")
+    walk.look("contact")
+    walk.open(f"{window.path}/remove", "contact-remove")
+    walk.open("/customer/contacts/new", "contact-new")
+    window.may_fail.add("/customer/contacts/new")
+    window.page.click("main form button.btn-primary")
+    walk.look("contact-errors")
+    walk.open("/customer/settings", "settings")
+    window.may_fail |= {"/customer/profile/email"}
+    walk.open("/customer/profile/email", "details-email")
+    window.page.click("main form button.btn-primary")
+    walk.look("details-email-errors")
+    walk.open("/customer/profile", "details")
+    saving = window.page.locator("form:has([name=postal_code])").get_attribute("action")
+    assert saving
+    walk.open(saving, "details-account")
+    window.may_fail.add(saving)
+    window.page.fill("input[name=postal_code]", "nowhere")
+    window.page.click("main form button.btn-primary")
+    walk.look("details-errors")
+    look_at_methods(walk)
+    entries = window.page.locator("#sidebar nav a")
+    for href in entries.evaluate_all("all => all.map((one) => one.getAttribute('href'))"):
+        if href not in walk.seen:
+            walk.open(href, f"section-{href.rpartition('/')[2]}")
+    walk.open("/customer/no-such-page", "404", status=404)
+
+    walk.open(f"/customer/invoices?q={number}", "invoices-found")
+    steps.rows(window).locator("a.row-link").click()
+    window.page.wait_for_url(re.compile(r"/customer/invoices/[\w-]{22}$"))
+    invoice = window.path
+    window.may_fail.add(f"{invoice}/pay")
+    window.page.evaluate("document.querySelector('input[name=method]').value = 'no-such-way'")
+    steps.press_pay(window)
+    walk.look("invoice-refused")
+    walk.open(invoice + "/transfer", "invoice-transfer")
+    walk.open(invoice, "invoice-open")
+    steps.start_ideal(window)
+    walk.look("bank-customer")
+    steps.decide(window, "canceled")
+    window.page.wait_for_url(re.compile(re.escape(invoice)))
+    walk.look("invoice-cancelled")
+    walk.done()
+
+
+def look_at_methods(walk: Walk) -> None:
+    """Each kind of method, taking one back, and saving a card, which is given up again."""
+    page, section = walk.page, "/customer/payment-methods"
+    walk.each_kind(section, "methods")
+    walk.open(f"{section}?status=earlier", "methods-earlier")
+    walk.open(section, "methods")
+    places = steps.rows(walk.window).locator("a.row-link")
+    mandate = places.last.get_attribute("href")
+    walk.open(f"{mandate}/revoke", "method-revoke")
+    walk.open(f"{section}/new", "method-new")
+    page.check("input[value=card]")
+    page.click("main form .btn-primary")
+    page.wait_for_url("**/sandbox/*")
+    walk.look("bank-card")
+    page.click("main .pay-foot a")
+    page.wait_for_url(re.compile(rf"{section}/[\w-]{{22}}$"))
+    walk.look("method-pending")
+    page.click("form[action$=stop] button")
+    page.wait_for_url(f"**{section}")
+    walk.look("methods-stopped")
+
+
+def test_pages_with_nothing_yet(demo: Installation, visit: OpenWindow) -> None:
+    walk = Walk(visit())
+    walk.window.enter("new@example.com")
+    walk.look("empty-home")
+    for section in (
+        "invoices", "orders", "subscriptions", "payment-methods", "support", "contacts", "notifications",
+    ):  # fmt: skip
+        walk.open(f"/customer/{section}", f"empty-{section}")
+    walk.open("/customer/support/new", "empty-support-new")
+    walk.done()
+
+
+def test_pages_of_an_account_of_several(demo: Installation, visit: OpenWindow) -> None:
+    """What only stands apart where more than one person belongs to the account."""
+    demo.run("tests.browser.shared_account", "in")
+    try:
+        walk = Walk(visit())
+        walk.window.enter("jan@example.com")
+        walk.open("/customer/profile", "several-details")
+        saving = walk.page.locator("form:has([name=postal_code])").get_attribute("action")
+        walk.open(f"{saving}/email", "several-account-email")
+        assert walk.window.path == f"{saving}/email", "the two addresses are changed apart"
+        walk.open("/customer/settings", "several-settings")
+        walk.done()
+    finally:
+        demo.run("tests.browser.shared_account", "out")
+
+
+def test_no_page_was_left_out(app: Flask, device: Device) -> None:
+    """Every rule of the map that answers GET was walked where it works, or says why it is no page."""
+    if device.name not in SEEN:
+        pytest.fail("run this whole file: the walks above were not made")
+    found = kinds_walked(app, device.name)
+    pages = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    missing = pages - found - set(NOT_PAGES) - set(ELSEWHERE)
+    print(f"{len(found)} kinds of pages walked on {device}, {len(ELSEWHERE)} in other files")
+    assert not missing, f"no walk opens {sorted(missing)}"
+    assert not (set(NOT_PAGES) | set(ELSEWHERE)) - pages
+    assert not set(NOT_PAGES) & set(ELSEWHERE)
+    for file in set(ELSEWHERE.values()):
+        asked = Path(__file__).with_name(f"{file}.py").read_text()
+        assert "not_walked(app, device.name, __file__)" in asked, (
+            f"{file}.py does not look whether it walked its pages"
+        )

@@ -1,0 +1,204 @@
+"""The ground of all tests: one application, a fresh copy of a small database for each test, and the cast on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+
+from tests import cast as stage
+from tests.page_client import PageClient
+
+if TYPE_CHECKING:
+    from tests.services import PostgresService
+
+pytest_plugins = ["tests.services"]
+
+FIELD_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+
+def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:
+    """An application on a database of its own, without Redis and SMTP unless they are given."""
+    from config import Config
+    from portal import create_app
+    from portal.installation.translations import compile_changed
+
+    compile_changed()
+
+    config = Config(
+        mode="serve",
+        instance_dir=folder,
+        database_url=database_url,
+        secret_keys=("test-key-of-more-than-thirty-two-characters",),
+        field_keys=(FIELD_KEY,),
+        redis_url=overrides.pop("REDIS_URL", None),
+        smtp_url=overrides.pop("SMTP_URL", None),
+        outbox_lease_seconds=overrides.pop("OUTBOX_LEASE_SECONDS", 30),
+    )
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.files_dir.mkdir(parents=True, exist_ok=True)
+    app = create_app(config, TESTING=True, **overrides)
+    app.test_client_class = PageClient
+    return app
+
+
+class SqliteStage:
+    """A database file that is put back as it was before each test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.template = folder / "loket.sqlite", folder / "template.sqlite"
+        self.url = f"sqlite:///{self.path}"
+
+    def keep(self) -> None:
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(self.template)) as copy:
+            source.backup(copy)
+
+    def put_back(self) -> None:
+        for leftover in (self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))):
+            leftover.unlink(missing_ok=True)
+        shutil.copyfile(self.template, self.path)
+
+
+class PostgresStage:
+    """The same as a PostgreSQL database, made anew from a template."""
+
+    def __init__(self, cluster: PostgresService) -> None:
+        self.cluster = cluster
+        self.url = cluster.new_database()
+        self.name = self.url.rpartition("/")[2]
+
+    def keep(self) -> None:
+        with self.cluster.connect() as connection:
+            connection.execute(f'ALTER DATABASE "{self.name}" RENAME TO "{self.name}_template"')
+
+    def put_back(self) -> None:
+        self.cluster.copy_database(f"{self.name}_template", self.name)
+
+
+@pytest.fixture(scope="session")
+def _stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Flask, SqliteStage | PostgresStage, stage.Ids]:
+    """The application with the cast on stage, on SQLite or, with LOKET_TEST_DATABASE=postgres, on PostgreSQL."""
+    import flask_migrate
+
+    from portal.core import shops
+
+    # Whoever changes a shop tells so; on a busy machine what is known of it would run out in the middle of a test.
+    shops.CACHE_SECONDS = 3600.0
+    folder = tmp_path_factory.mktemp("loket")
+    database: SqliteStage | PostgresStage = SqliteStage(folder)
+    if os.environ.get("LOKET_TEST_DATABASE") == "postgres":
+        database = PostgresStage(request.getfixturevalue("postgres_cluster"))
+    app = make_app(folder, database.url, SMTP_URL="smtp://127.0.0.1:9")
+    with app.app_context():
+        flask_migrate.upgrade()
+        ids = stage.put_on_stage()
+        _forget_connections()
+    database.keep()
+    return app, database, ids
+
+
+def _forget_connections() -> None:
+    from portal.extensions import db
+
+    db.session.remove()
+    db.engine.dispose()
+
+
+@pytest.fixture
+def app(_stage: tuple[Flask, SqliteStage | PostgresStage, stage.Ids]) -> Iterator[Flask]:
+    """The application on a fresh copy of the database."""
+    from portal.domain.payments import registry
+    from portal.extensions import limiter
+    from portal.providers import load_providers
+
+    app, database, _ids = _stage
+    with app.app_context():
+        _forget_connections()
+    database.put_back()
+    app.extensions["shops"].forget()
+    # The providers are the process's: another application of another test may have put its own there.
+    registry.install(load_providers(app.config))
+    with app.app_context():
+        limiter.reset()
+    before = dict(app.config)
+    yield app
+    app.config.clear()
+    app.config.update(before)
+    with app.app_context():
+        _forget_connections()
+
+
+@pytest.fixture
+def ids(_stage: tuple[Flask, SqliteStage | PostgresStage, stage.Ids]) -> stage.Ids:
+    """The primary keys of the cast."""
+    return _stage[2]
+
+
+@pytest.fixture
+def on_stage(app: Flask, ids: stage.Ids) -> Callable[..., Any]:
+    """``with on_stage(): ...`` opens an app context in the cast's shop (or another) and commits at its end.
+
+    The client must not call inside it: Flask-Login would answer as the outer context's user.
+    """
+
+    @contextmanager
+    def enter(shop_id: int | None = None) -> Iterator[None]:
+        from portal.core import database
+        from portal.core.tenancy import shop_scope
+        from portal.extensions import db
+
+        database.set_reading(False)
+        with app.app_context(), shop_scope(shop_id or ids.shop):
+            yield
+            db.session.commit()
+
+    return enter
+
+
+@pytest.fixture
+def client(app: Flask) -> PageClient:
+    """A visitor of the cast's shop."""
+    return app.test_client()  # type: ignore[return-value]
+
+
+@pytest.fixture
+def login(app: Flask, ids: stage.Ids, on_stage: Callable[..., Any]) -> Callable[..., PageClient]:
+    """``login("emma")`` gives a client that is signed in, without going through the log-in page."""
+
+    def sign_in(who: str, *, now: datetime | None = None) -> PageClient:
+        import secrets
+
+        from portal.core import clock, sessions
+        from portal.extensions import db
+
+        shop_id = ids.other_shop if who == "dora" else ids.shop
+        moment, token = now or clock.now(), secrets.token_urlsafe(32)
+        with on_stage(shop_id):
+            db.session.add(
+                sessions.SessionRow(
+                    token_hash=sessions.token_hash(token),
+                    principal=f"person:{getattr(ids, who)}",
+                    person_id=getattr(ids, who),
+                    csrf_secret=secrets.token_hex(32),
+                    started_at=moment,
+                    last_seen_at=moment,
+                    confirmed_at=moment,
+                    expires_at=moment + sessions.IDLE,
+                )
+            )
+        client: PageClient = app.test_client()  # type: ignore[assignment]
+        client.host = stage.OTHER_HOST if who == "dora" else stage.HOST
+        client.set_cookie("__Host-loket_person", token, domain=client.host, secure=True, path="/")
+        return client
+
+    return sign_in

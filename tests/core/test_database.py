@@ -1,0 +1,20 @@
+"""What the database may say aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from portal.core import clock
+from portal.domain.people.models import Person
+from portal.extensions import db
+
+
+def test_an_error_does_not_repeat_what_was_to_be_stored(on_stage: Callable[..., Any]) -> None:
+    with pytest.raises(IntegrityError) as error, on_stage():
+        db.session.add(Person(email="emma@example.com", password_hash="the-hash", created_at=clock.now()))
+        db.session.flush()
+    assert "the-hash" not in str(error.value)

@@ -1,0 +1,34 @@
+"""What no text field takes is not shown again either: a page that held it would not be valid HTML."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.core.forms import without_controls
+from tests.page_client import PageClient
+
+CONTROLS = ["\x00", "\x1b", "\x7f", "\x85", "\x9f"]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("field", ["email", "next"])
+def test_what_controls_something_is_left_out_of_the_page(
+    client: PageClient, field: str, control: str
+) -> None:
+    typed = {"email": "emma", "password": "wrong", "next": "/customer"}
+    answer = client.send("/login", typed | {field: f"em{control}ma"})
+    assert answer.status_code == 422
+    assert control not in answer.text
+    if field == "email":
+        assert 'value="emma"' in answer.text
+        assert "This contains characters that cannot be used." in answer.text
+
+
+def test_line_breaks_stay_where_they_are_meant() -> None:
+    assert without_controls("a\r\n\tb\x0bc é\U0001f600", but="\t\n\r") == "a\r\n\tbc é\U0001f600"
+    assert without_controls("a\nb") == "ab"
+
+
+def test_the_other_fields_keep_what_was_typed(client: PageClient) -> None:
+    answer = client.send("/login", {"email": "a b\x00@x", "password": "wrong"})
+    assert 'value="a b@x"' in answer.text

@@ -1,0 +1,98 @@
+"""The payment confirmation as people read it, in both languages. After an intended change: GOLDEN=write pytest ..."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from flask_babel import force_locale
+
+from portal.core import mail_delivery
+from portal.core.mailer import Category, MailMessage
+from portal.core.scalars import thaw
+from portal.domain.people.models import Customer, Person
+from portal.extensions import db
+from tests.domain.payments.test_several import give_credit, start, use_credit
+from tests.payments_world import World
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
+
+
+def speak(world: World, language: str) -> None:
+    """The language of Emma and of her account."""
+    with world.scope():
+        db.session.get_one(Customer, world.ids.emma_account).language = language
+        for person in db.session.query(Person):
+            person.language = language
+        db.session.commit()
+
+
+def check(world: World, name: str, language: str, golden: str) -> None:
+    """The one mail of this name, as it is kept in a file."""
+    with world.scope():
+        mail = db.session.query(MailMessage).filter(MailMessage.name == name).one()
+        assert (mail.category, mail.to, mail.language) == (Category.BILLING, ["emma@example.com"], language)
+        values = {
+            **thaw(mail.context),
+            "envelope": mail_delivery.envelope_of(mail),
+            "language": language,
+            "colours": {"light": "#123456", "dark": "#abcdef", "on_dark": "#000000"},
+        }
+        with force_locale(language):
+            made = {
+                kind: world.app.jinja_env.get_template(f"email/{name}.{kind}").render(values, subject="")
+                for kind in ("subject.txt", "txt", "html")
+            }
+    url = values["invoice_url"]
+    assert url.startswith("https://shop.example.test/customer/invoices") and f'href="{url}"' in made["html"]
+    assert f'href="{values["settings_url"]}"' in made["html"]
+    text = re.sub(r"(/customer/invoices/)\S{22}", r"\1…", made["txt"])
+    found = f"Subject: {made['subject.txt'].strip()}\n\n{text.strip()}\n"
+    kept = GOLDEN / f"{golden}.{language}.txt"
+    if os.environ.get("GOLDEN") == "write":
+        kept.write_text(found)
+    assert found == kept.read_text()
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("part", [False, True])
+def test_golden(world: World, language: str, part: bool) -> None:
+    world.change_shop(allow_part_payment=True)
+    speak(world, language)
+    browser = world.browser()
+    checkout = browser.pay(world.invoice(), amount="40.00" if part else "")
+    browser.decide(checkout, "paid", "before")
+    world.work()
+    check(world, "payment_confirmation", language, f"payment_confirmation{'_part' if part else ''}")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("several", [False, True])
+def test_golden_of_credit_and_of_several(world: World, language: str, several: bool) -> None:
+    """Credit pays the first of three, and a part of the second; or one invoice wholly."""
+    speak(world, language)
+    give_credit(world, 12500)
+    invoices = [world.invoice() for _ in range(3 if several else 1)]
+    if not several:
+        use_credit(world, *invoices, credit_minor=10000)
+        check(world, "credit_used", language, "credit_used")
+        return
+    outcome = start(world, *invoices, credit_minor=12500)
+    world.browser().decide(str(outcome.checkout_url), "paid", "before")
+    world.work()
+    check(world, "credit_used", language, "credit_used_several")
+    check(world, "payment_confirmation", language, "payment_confirmation_several")
+
+
+def test_money_is_booked_though_nobody_can_be_told(world: World) -> None:
+    with world.scope():
+        db.session.get_one(Customer, world.ids.emma_account).email = "no address@"
+        db.session.commit()
+    invoice, browser = world.invoice(), world.browser()
+    browser.decide(browser.pay(invoice), "paid", "before")
+    world.work()
+    assert world.open_minor(invoice) == 0
+    with world.scope():
+        assert db.session.query(MailMessage).count() == 0

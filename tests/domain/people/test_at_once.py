@@ -1,0 +1,232 @@
+"""Two that want the same at the same moment, on both databases: one person, one use of a link, one log-in history."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.core import database
+from portal.core.errors import NotFound
+from portal.core.mailer import MailMessage
+from portal.core.tenancy import shop_scope
+from portal.domain.people import actions, claims, logins, passwords, queries, tokens
+from portal.domain.people.models import Customer, LoginEvent, OneTimeToken, Person, Role, TokenPurpose
+from portal.extensions import db
+from tests import cast as stage
+from tests.cast import PASSWORD, START, Ids
+
+CHOSEN = "four quiet green boats"
+WANTED = actions.Registration(email="Noor@example.com", given_name="Noor", family_name="Smit")
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[tuple[Flask, Ids]]:
+    """The application with the cast, on PostgreSQL."""
+    import flask_migrate
+
+    from tests.conftest import make_app
+
+    app = make_app(tmp_path_factory.mktemp("loket"), postgres_url)
+    database.set_reading(False)
+    with app.app_context():
+        flask_migrate.upgrade()
+        ids = stage.put_on_stage()
+        db.session.remove()
+    yield app, ids
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def here(request: pytest.FixtureRequest) -> tuple[Flask, Ids]:
+    """The application and the cast, on either database."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("app"), request.getfixturevalue("ids")
+    found: tuple[Flask, Ids] = request.getfixturevalue("on_postgresql")
+    return found
+
+
+def at_once(here: tuple[Flask, Ids], times: int, action: Callable[[], Any]) -> list[Any]:
+    """What each of several threads got, each in a transaction of its own; an exception is an answer too."""
+    app, ids = here
+    start, answers = threading.Barrier(times), []
+
+    def run() -> None:
+        database.set_reading(False)
+        with app.app_context(), shop_scope(ids.shop):
+            start.wait()
+            try:
+                answer = action()
+                db.session.commit()
+            except Exception as error:
+                db.session.rollback()
+                answer = error
+            answers.append(answer)
+
+    threads = [threading.Thread(target=run) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def alone(here: tuple[Flask, Ids], action: Callable[[], Any]) -> Any:
+    """One transaction in the cast's shop."""
+    app, ids = here
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        answer = action()
+        db.session.commit()
+        return answer
+
+
+def register() -> int:
+    return actions.register(WANTED, page_language="en", now=START).id
+
+
+def person_id() -> int:
+    found = queries.find_person_by_email(WANTED.email)
+    assert found is not None
+    return found.id
+
+
+def test_registering(here: tuple[Flask, Ids]) -> None:
+    answers = at_once(here, 5, register)
+    assert len(set(answers)) == 1 and isinstance(answers[0], int), answers
+
+    def check() -> None:
+        assert db.session.scalar(sa.select(sa.func.count()).where(Person.email == "noor@example.com")) == 1
+        mails = (
+            sa.select(sa.func.count()).select_from(MailMessage).where(MailMessage.name == "confirm_address")
+        )
+        assert db.session.scalar(mails) == 5
+
+    alone(here, check)
+    # Both the first and a repeated registration leave their transaction usable.
+    assert alone(here, register) == answers[0]
+
+
+def test_using_a_link(here: tuple[Flask, Ids]) -> None:
+    alone(here, register)
+    secret = alone(here, lambda: tokens.issue(TokenPurpose.CONFIRM, person_id(), now=START))
+
+    def use() -> str:
+        link = tokens.find(secret, TokenPurpose.CONFIRM, now=START)
+        if link is None:
+            raise NotFound
+        actions.confirm(link, CHOSEN, page_language="en", now=START)
+        return "done"
+
+    answers = at_once(here, 4, use)
+    assert [a for a in answers if a == "done"] == ["done"], answers
+    assert all(isinstance(a, NotFound) for a in answers if a != "done"), answers
+
+    def check() -> None:
+        of_noor = sa.select(Customer).where(Customer.email == "noor@example.com")
+        assert len(db.session.scalars(of_noor).all()) == 1
+
+    alone(here, check)
+
+
+def test_logging_in(here: tuple[Flask, Ids]) -> None:
+    """A hash that is renewed and an account whose language is stored stand in nobody's way."""
+
+    def log_in() -> bool:
+        tried = logins.log_in(
+            logins.prove("emma@example.com", PASSWORD),
+            tries=5,
+            device="",
+            language="nl",
+            now=START + timedelta(days=1),
+        )
+        return tried.person is not None
+
+    assert at_once(here, 4, log_in) == [True] * 4
+    ids = here[1]
+
+    def check() -> None:
+        of_emma = sa.select(sa.func.count()).select_from(LoginEvent).where(LoginEvent.person_id == ids.emma)
+        assert db.session.scalar(of_emma) == 4
+        assert db.session.get_one(Customer, ids.emma_account).last_language == "nl"
+
+    alone(here, check)
+    assert alone(here, log_in)
+
+
+def test_guessing_at_once_gets_no_more_tries(here: tuple[Flask, Ids]) -> None:
+    def guess(password: str = "wrong guess") -> bool:
+        proof = logins.prove("jan@example.com", password)
+        tried = logins.log_in(proof, tries=3, device="", language="nl", now=START + timedelta(days=2))
+        return tried.person is not None
+
+    assert at_once(here, 6, guess) == [False] * 6
+    ids = here[1]
+
+    def counted() -> int:
+        return queries.count_wrong_passwords(ids.jan, since=START + timedelta(days=1))
+
+    assert alone(here, counted) == 3
+    assert not alone(here, lambda: guess(PASSWORD))
+
+
+def test_a_password_that_was_changed_while_it_was_checked_is_the_old_one(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+
+    def log_in(password: str) -> bool:
+        proof = logins.prove("bram@example.com", password)
+        db.session.get_one(Person, ids.bram).password_hash = passwords.hash_password(CHOSEN)
+        db.session.flush()
+        tried = logins.log_in(proof, tries=5, device="", language="nl", now=START)
+        return tried.person is not None
+
+    assert not alone(here, lambda: log_in(PASSWORD))
+    assert alone(here, lambda: log_in(CHOSEN))
+
+
+def test_two_owners_agree(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    alone(here, register)
+    links = [
+        alone(
+            here,
+            lambda n=n: tokens.issue(
+                TokenPurpose.CLAIM,
+                person_id(),
+                now=START,
+                customer_id=ids.jan_account,
+                data={"owner_id": ids.jan, "n": n},
+            ),
+        )
+        for n in range(3)
+    ]
+    waiting = list(links)
+
+    def agree() -> str:
+        link = tokens.find(waiting.pop(), TokenPurpose.CLAIM, now=START)
+        if link is None:
+            raise NotFound
+        claims.grant_claim(link, Role.SUPPORT, now=START)
+        return "done"
+
+    answers = at_once(here, 3, agree)
+    assert "done" in answers and all(a == "done" or isinstance(a, NotFound) for a in answers), answers
+
+    def check() -> None:
+        membership = queries.find_membership(person_id(), ids.jan_account)
+        assert membership is not None and membership.role is Role.SUPPORT
+        live = sa.select(OneTimeToken).where(
+            OneTimeToken.purpose == TokenPurpose.CLAIM,
+            OneTimeToken.used_at.is_(None),
+            OneTimeToken.revoked_at.is_(None),
+        )
+        assert db.session.scalars(live).all() == []
+
+    alone(here, check)

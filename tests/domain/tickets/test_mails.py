@@ -1,0 +1,206 @@
+"""The mails about tickets as people read them, in both languages. After an intended change: GOLDEN=write pytest ..."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask_babel import force_locale
+
+from portal.core import database, mail_delivery
+from portal.core.mailer import Category, MailMessage
+from portal.core.scalars import thaw
+from portal.core.tenancy import shop_scope
+from portal.domain.people.models import ContactPerson, Customer, Person, Staff, StaffRole
+from portal.domain.people.recipients import Switch
+from portal.domain.shops.models import Shop
+from portal.domain.tickets import actions, mails
+from portal.domain.tickets.actions import NewTicket, Said
+from portal.domain.tickets.models import Priority, TicketStatus, TicketType
+from portal.domain.tickets.states import Move
+from portal.extensions import db
+from tests.cast import START
+from tests.rows import HOSTILE, make_ticket
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
+COLOURS = {"light": "#123456", "dark": "#abcdef", "on_dark": "#000000"}
+BODY = "Of course: **before eight** or after six?\n\n- call me\n- or answer here\n\n" + "Long story. " * 30
+
+
+@pytest.fixture(autouse=True)
+def here(app: Any, ids: Any) -> Iterator[None]:
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        yield
+        db.session.rollback()
+
+
+def queued() -> list[MailMessage]:
+    return list(db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id)))
+
+
+def rendered(app: Flask, mail: MailMessage) -> dict[str, str]:
+    """Subject, text and HTML, as the runner makes them."""
+    values = {
+        **thaw(mail.context),
+        "envelope": mail_delivery.envelope_of(mail),
+        "language": mail.language,
+        "colours": COLOURS,
+    }
+    with force_locale(mail.language):
+        return {
+            kind: app.jinja_env.get_template(f"email/{mail.name}.{kind}").render(values, subject="")
+            for kind in ("subject.txt", "txt", "html")
+        }
+
+
+def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day") -> None:
+    emma = db.session.get_one(Person, ids.emma)
+    saskia = db.session.get_one(Staff, ids.saskia)
+    if name == "ticket_opened":
+        actions.open_ticket(
+            NewTicket(TicketType.COMPLAINT, subject, Priority.URGENT),
+            Said(body),
+            customer_id=ids.emma_account,
+            author=emma,
+            now=START,
+        )
+        return
+    ticket = make_ticket(ids.emma_account, number="T-1007", subject=subject)
+    if name == "ticket_replied":
+        actions.reply(ticket.id, Said(body), author=emma, now=START)
+    elif name == "ticket_resolved":
+        ticket.status = TicketStatus.IN_REVIEW
+        actions.change_status(ticket.id, Move.RESOLVE, author=saskia, now=START)
+    else:
+        actions.answer(ticket.id, Said(body), author=saskia, now=START)
+
+
+NAMES = ["ticket_answered", "ticket_opened", "ticket_replied", "ticket_resolved"]
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("name", NAMES)
+def test_golden(app: Flask, ids: Any, name: str, language: str) -> None:
+    db.session.get_one(Customer, ids.emma_account).language = language
+    db.session.get_one(Shop, ids.shop).language = language
+    happen(name, ids)
+    (mail,) = queued()
+    assert (mail.name, mail.language) == (name, language)
+    made = rendered(app, mail)
+    addresses = re.findall(r"https://shop\.example\.test/customer/\S+", made["txt"])
+    # Of one that can be switched off also where.
+    assert len(addresses) == {"ticket_answered": 1, "ticket_resolved": 2}.get(name, 0)
+    assert all(f'href="{url}"' in made["html"] for url in addresses)
+    text = re.sub(r"(example\.test/customer/support/)\S+", r"\1…", made["txt"])
+    found = f"Subject: {made['subject.txt'].strip()}\n\n{text.strip()}\n"
+    golden = GOLDEN / f"{name}.{language}.txt"
+    if os.environ.get("GOLDEN") == "write":
+        golden.write_text(found)
+    assert found == golden.read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_typed_is_text(app: Flask, ids: Any, name: str) -> None:
+    happen(name, ids, body=HOSTILE, subject=HOSTILE)
+    made = rendered(app, queued()[0])
+    assert "<script>" not in made["html"] and "<img" not in made["html"]
+    assert "&lt;script&gt;alert(1)" in made["html"]
+    assert made["subject.txt"].strip().count("\n") == 0
+
+
+def contacts_of_emma(ids: Any) -> None:
+    for email, account_mails in (("copy@example.com", True), ("none@example.com", False)):
+        db.session.add(
+            ContactPerson(
+                customer_id=ids.emma_account,
+                name="C",
+                email=email,
+                account_mails=account_mails,
+                billing_mails=True,
+            )
+        )
+
+
+def test_the_account_and_its_contacts_get_the_answer_whatever_is_switched_off(ids: Any) -> None:
+    contacts_of_emma(ids)
+    customer = db.session.get_one(Customer, ids.emma_account)
+    for switch in Switch:
+        setattr(customer, switch.value, False)
+    happen("ticket_answered", ids)
+    (mail,) = queued()
+    assert (mail.category, mail.to, mail.cc) == (Category.ACCOUNT, ["emma@example.com"], ["copy@example.com"])
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_that_it_is_resolved_follows_the_switch_of_status_changes(ids: Any, wanted: bool) -> None:
+    contacts_of_emma(ids)
+    customer = db.session.get_one(Customer, ids.emma_account)
+    for switch in Switch:
+        setattr(customer, switch.value, wanted == (switch is Switch.STATUS_CHANGES))
+    happen("ticket_resolved", ids)
+    (mail,) = queued()
+    own, copy = ["emma@example.com"], ["copy@example.com"]
+    assert (mail.to, mail.cc) == ((own, copy) if wanted else (copy, []))
+
+
+@pytest.mark.parametrize("name", ["ticket_opened", "ticket_replied"])
+def test_staff_see_for_whom_somebody_writes(app: Flask, ids: Any, name: str) -> None:
+    db.session.get_one(Customer, ids.emma_account).name = "De Vries BV"
+    happen(name, ids)
+    assert "Emma de Vries (De Vries BV)" in rendered(app, queued()[0])["txt"]
+
+
+def test_those_who_may_answer_are_told_each_in_their_language(ids: Any) -> None:
+    for number, (role, language, archived) in enumerate(
+        [
+            (StaffRole.MANAGER, "nl", None),
+            (StaffRole.READ_ONLY, "nl", None),
+            (StaffRole.OWNER, "nl", START),
+            (StaffRole.SUPPORT, "auto", None),
+        ]
+    ):
+        db.session.add(
+            Staff(email=f"s{number}@x.nl", name="S", role=role, language=language, archived_at=archived)
+        )
+    happen("ticket_replied", ids)
+    assert {(mail.category, mail.language, *mail.to) for mail in queued()} == {
+        (Category.STAFF, "en", "saskia@example.com", "kees@example.com", "s3@x.nl"),
+        (Category.STAFF, "nl", "s0@x.nl"),
+    }
+    assert all(mail.cc == [] for mail in queued())
+
+
+@pytest.mark.parametrize("address", ["hello@shop.example.test", ""])
+def test_without_staff_the_shop_itself_is_told(ids: Any, address: str) -> None:
+    db.session.execute(sa.update(Staff).values(archived_at=START))
+    db.session.get_one(Shop, ids.shop).email = address
+    happen("ticket_opened", ids)
+    assert [mail.to for mail in queued()] == ([[address]] if address else [])
+
+
+def test_what_was_said_is_kept_where_nobody_can_be_told(ids: Any, caplog: pytest.LogCaptureFixture) -> None:
+    db.session.get_one(Customer, ids.emma_account).email = "no address"
+    happen("ticket_answered", ids)
+    assert queued() == [] and "no address that it could go to" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("Hello", "Hello"),
+        ("**Hello** [you](https://example.com)\n\n- one\n- two", "Hello you one two"),
+        ("x" * 201, "x" * 200 + "…"),
+        ("x" * 200, "x" * 200),
+        ("word " * 60, ("word " * 40).strip() + "…"),
+        ("<b>a</b> & b", "<b>a</b> & b"),
+    ],
+)
+def test_an_excerpt_is_plain_and_short(body: str, shown: str) -> None:
+    assert mails.excerpt(body) == shown

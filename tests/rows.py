@@ -1,0 +1,315 @@
+"""Orders, subscriptions, tickets, contacts, notices and many invoices for tests; the caller commits."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.core import storage
+from portal.core.vat import VatCategory
+from portal.domain.catalog.models import IntervalUnit, Product, ProductKind
+from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
+from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
+from portal.domain.notices.models import Audience, Notice, NoticeTarget
+from portal.domain.orders.models import Download, Order, OrderLine, OrderStatus
+from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
+from portal.domain.people.models import ContactPerson, ContactRole
+from portal.domain.shops.models import Mode
+from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
+from portal.domain.tickets.models import AuthorKind, Ticket, TicketAttachment, TicketMessage
+from portal.extensions import db
+from tests.cast import START
+
+#: What somebody types who wants to see whether we look.
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+_numbers = count(1)
+
+
+def make_order(
+    customer_id: int, *, lines: int = 1, name: str = "Coffee beans, 1 kg", **options: Any
+) -> Order:
+    """An order of € 24.20 a line, VAT included."""
+    number = next(_numbers)
+    total = 2420 * lines
+    order = Order(
+        **{
+            "mode": Mode.TEST,
+            "customer_id": customer_id,
+            "number": f"O-{number:05}",
+            "status": OrderStatus.COMPLETED,
+            "order_date": START.date(),
+            "placed_at": START,
+            "created_at": START,
+            "currency": "EUR",
+            "prices_include_vat": True,
+            "net_minor": 2000 * lines,
+            "vat_minor": 420 * lines,
+            "total_minor": total,
+            "vat_groups": [
+                {"category": "standard", "rate": "21", "net_minor": 2000 * lines, "vat_minor": 420 * lines}
+            ],
+            **options,
+        }
+    )
+    order.lines = [
+        OrderLine(
+            position=position,
+            name=name,
+            quantity=Decimal(1),
+            unit_price=Decimal(2420),
+            vat_category=VatCategory.STANDARD,
+            vat_rate=Decimal(21),
+            net_minor=2000,
+            gross_minor=2420,
+        )
+        for position in range(1, lines + 1)
+    ]
+    db.session.add(order)
+    db.session.flush()
+    return order
+
+
+def make_download(order: Order, *, expires_at: datetime, **options: Any) -> Download:
+    """A file that came with the first line of an order."""
+    download = Download(
+        **{
+            "order_line_id": order.lines[0].id,
+            "name": "guide.pdf",
+            "storage_key": "files/guide.pdf",
+            "media_type": "application/pdf",
+            "size_bytes": 1_300_000,
+            "download_limit": 5,
+            "expires_at": expires_at,
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(download)
+    db.session.flush()
+    return download
+
+
+def make_subscription(customer_id: int, **options: Any) -> Subscription:
+    """An active subscription of € 24.50 every two weeks, next billed two weeks after the start."""
+    product = Product(
+        name="Coffee beans, 1 kg",
+        kind=ProductKind.SUBSCRIPTION,
+        unit_price=Decimal(2450),
+        vat_rate=Decimal(21),
+        interval_unit=IntervalUnit.WEEK,
+        interval_count=2,
+        created_at=START,
+    )
+    db.session.add(product)
+    db.session.flush()
+    subscription = Subscription(
+        **{
+            "mode": Mode.TEST,
+            "customer_id": customer_id,
+            "product_id": product.id,
+            "status": SubscriptionStatus.ACTIVE,
+            "name": "Coffee beans, 1 kg",
+            "unit_price": Decimal(2450),
+            "vat_category": VatCategory.STANDARD,
+            "vat_rate": Decimal(21),
+            "currency": "EUR",
+            "amount_minor": 2450,
+            "interval_unit": IntervalUnit.WEEK,
+            "interval_count": 2,
+            "started_on": START.date(),
+            "anchor_day": 1,
+            "next_billing_on": START.date() + timedelta(days=14),
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(subscription)
+    db.session.flush()
+    return subscription
+
+
+def make_method(customer_id: int, **options: Any) -> PaymentMethod:
+    """A valid mandate."""
+    method = PaymentMethod(
+        **{
+            "mode": Mode.TEST,
+            "customer_id": customer_id,
+            "provider": "sandbox",
+            "provider_ref": f"mdt_{next(_numbers)}",
+            "kind": MethodKind.SEPA,
+            "status": MethodStatus.VALID,
+            "masked": "NL•• •••• •••• 4300",
+            "holder": "E. de Vries",
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(method)
+    db.session.flush()
+    return method
+
+
+def make_charge(customer_id: int, method_id: int, status: PaymentStatus, **options: Any) -> Payment:
+    """A charge of € 24.50 of a saved method."""
+    payment = Payment(
+        **{
+            "mode": Mode.TEST,
+            "customer_id": customer_id,
+            "payment_method_id": method_id,
+            "provider": "sandbox",
+            "provider_ref": f"sbp_{status.value}",
+            "method": PaymentMethodKind.SEPA,
+            "currency": "EUR",
+            "amount_minor": 2450,
+            "status": status,
+            "idempotency_key": f"key-{status.value}",
+            "created_at": START + timedelta(hours=1),
+            **options,
+        }
+    )
+    db.session.add(payment)
+    db.session.flush()
+    return payment
+
+
+def make_ticket(customer_id: int, *, messages: int = 1, body: str = "Hello", **options: Any) -> Ticket:
+    """A ticket with messages of the customer, an hour apart."""
+    ticket = Ticket(
+        **{
+            "customer_id": customer_id,
+            "number": f"T-{next(_numbers):05}",
+            "subject": "Delivery day",
+            "last_message_at": START,
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(ticket)
+    db.session.flush()
+    for hour in range(messages):
+        add_message(ticket, body=body, created_at=START + timedelta(hours=hour))
+    return ticket
+
+
+def add_message(ticket: Ticket, **options: Any) -> TicketMessage:
+    """A message of the customer, unless it says otherwise."""
+    message = TicketMessage(
+        **{
+            "ticket_id": ticket.id,
+            "author_kind": AuthorKind.CUSTOMER,
+            "author_name": "Emma de Vries",
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(message)
+    db.session.flush()
+    return message
+
+
+def make_contact(customer_id: int, **options: Any) -> ContactPerson:
+    """A bookkeeper who gets copies of billing mails."""
+    contact = ContactPerson(
+        **{
+            "customer_id": customer_id,
+            "name": "Anna Admin",
+            "email": "anna@example.net",
+            "role": ContactRole.BOOKKEEPING,
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(contact)
+    db.session.flush()
+    return contact
+
+
+def add_file(message: TicketMessage, *, data: bytes = b"A letter.", **options: Any) -> TicketAttachment:
+    """A text that came with a message."""
+    number = next(_numbers)
+    file = TicketAttachment(
+        **{
+            "message_id": message.id,
+            "name": "letter.txt",
+            "media_type": "text/plain",
+            "size_bytes": len(data),
+            "storage_key": storage.put(f"shops/1/tickets/{number:032x}.txt", data),
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(file)
+    db.session.flush()
+    return file
+
+
+def make_notice(*, customers: tuple[int, ...] = (), tags: tuple[str, ...] = (), **options: Any) -> Notice:
+    """A notice that shows now: for all, for these customers, or for these tags."""
+    audience = Audience.SOME if customers else Audience.TAGS if tags else Audience.ALL
+    notice = Notice(
+        **{
+            "title": "Closed on Monday",
+            "body": "We are back on Tuesday.",
+            "audience": audience,
+            "starts_at": START - timedelta(days=1),
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(notice)
+    db.session.flush()
+    db.session.add_all(
+        [NoticeTarget(notice_id=notice.id, customer_id=customer) for customer in customers]
+        + [NoticeTarget(notice_id=notice.id, tag=tag) for tag in tags]
+    )
+    return notice
+
+
+def write_invoices(shop_id: int, customer_id: int, count: int, *, first: int = 0) -> None:
+    """So many invoices at once, past the ORM: forty to a day, every seventh paid and every tenth not due yet."""
+    made = [_invoice(shop_id, customer_id, number) for number in range(first, first + count)]
+    if made:
+        with db.engine.begin() as connection:
+            connection.execute(sa.insert(Document.__table__), made)
+
+
+def _invoice(shop_id: int, customer_id: int, number: int) -> dict[str, Any]:
+    today = START.date()
+    day, paid = today - timedelta(days=number // 40), number % 7 == 0
+    return {
+        "shop_id": shop_id,
+        "public_id": secrets.token_urlsafe(16),
+        "mode": Mode.TEST,
+        "kind": DocumentKind.INVOICE,
+        "customer_id": customer_id,
+        "status": DocumentStatus.SETTLED if paid else DocumentStatus.OPEN,
+        "year": 2026,
+        "sequence": number + 1,
+        "number": f"2026-{number + 1:05d}",
+        "reference": "",
+        "issue_date": day,
+        "due_date": today + timedelta(days=14) if number % 10 == 0 else day,
+        "currency": "EUR",
+        "language": "en",
+        "prices_include_vat": True,
+        "net_minor": 100,
+        "vat_minor": 21,
+        "total_minor": 121,
+        "seller": {},
+        "buyer": {},
+        "note": "",
+        "open_minor": 0 if paid else 121,
+        "pending_minor": 0,
+        "paid_minor": 121 if paid else 0,
+        "credited_minor": 0,
+        "list_state": ListState.PAID if paid else ListState.UNPAID,
+        "link_version": 1,
+        "version": 1,
+        "created_at": START,
+    }

@@ -1,0 +1,377 @@
+"""One case for each rule and method of the portal; a rule that is not in here fails the walk.
+
+A page of a customer needs no more than its path. A public page says what makes its address valid, and what a wrong
+one looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tests.walk.stage import CAUGHT, EMMAS_ACCOUNT, Things
+
+Path = Callable[[Things], str]
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class CustomerCase:
+    """A page of a customer. With ``is_list`` it has no object: everybody sees their own."""
+
+    path: Path
+    data: dict[str, str] = field(default_factory=dict)
+    is_list: bool = False
+    is_page: bool = True
+
+
+def _list(path: str) -> CustomerCase:
+    return CustomerCase(lambda things: path, is_list=True)
+
+
+#: What Emma's account is changed to: nothing, as it is that already.
+DETAILS = {
+    "version": "2", "given_name": "Emma", "family_name": "de Vries", "name": "Emma de Vries", "phone": "",
+    "street": "Lange Nieuwstraat 2", "postal_code": "3512 PH", "city": "Utrecht", "country": "NL",
+}  # fmt: skip
+
+#: (endpoint, method) → case. Bodies are valid ones.
+CUSTOMER: dict[Key, CustomerCase] = {
+    ("home.index", "GET"): _list("/customer"),
+    ("invoices.index", "GET"): _list("/customer/invoices"),
+    ("orders.index", "GET"): _list("/customer/orders"),
+    ("subscriptions.index", "GET"): _list("/customer/subscriptions"),
+    ("support.index", "GET"): _list("/customer/support"),
+    ("payment_methods.index", "GET"): _list("/customer/payment-methods"),
+    ("payment_methods.create", "GET"): _list("/customer/payment-methods/new"),
+    ("payment_methods.add", "POST"): CustomerCase(
+        lambda t: "/customer/payment-methods/new", {"account": EMMAS_ACCOUNT, "kind": "sepa"}, is_list=True
+    ),
+    ("invoices.show", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}"),
+    ("invoices.pay", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.invoice}/pay", {"method": "ideal"}
+    ),
+    ("invoices.pay_several", "GET"): CustomerCase(lambda t: f"/customer/invoices/pay?invoice={t.invoice}"),
+    ("invoices.start_several", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/pay?invoice={t.invoice}", {"method": "ideal", "total": "12100"}
+    ),
+    ("invoices.restart_several", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/pay/restart?invoice={t.invoice}"
+    ),
+    ("invoices.unsent", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}/pay"),
+    ("invoices.paying", "GET"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.invoice}/pay/progress", is_page=False
+    ),
+    ("invoices.restart", "POST"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}/restart"),
+    ("invoices.transfer", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}/transfer"),
+    ("invoices.download", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}/pdf"),
+    ("invoices.build", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.invoice}/pdf", {"language": "en"}
+    ),
+    ("invoices.progress", "GET"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.invoice}/pdf/progress", is_page=False
+    ),
+    ("notifications.index", "GET"): _list("/customer/notifications"),
+    ("notifications.dismiss", "POST"): CustomerCase(lambda t: f"/customer/notifications/{t.notice}/dismiss"),
+    ("contacts.index", "GET"): _list("/customer/contacts"),
+    ("contacts.create", "GET"): _list("/customer/contacts/new"),
+    ("contacts.add", "POST"): CustomerCase(
+        lambda t: "/customer/contacts/new",
+        {"name": "Piet", "email": "piet@example.net", "role": "general", "account": EMMAS_ACCOUNT},
+        is_list=True,
+    ),
+    ("contacts.edit", "GET"): CustomerCase(lambda t: f"/customer/contacts/{t.contact}"),
+    ("contacts.change", "POST"): CustomerCase(
+        lambda t: f"/customer/contacts/{t.contact}",
+        {"name": "Piet", "email": "piet@example.net", "role": "general", "version": "1"},
+    ),
+    ("contacts.confirm", "GET"): CustomerCase(lambda t: f"/customer/contacts/{t.contact}/remove"),
+    ("contacts.remove", "POST"): CustomerCase(lambda t: f"/customer/contacts/{t.contact}/remove"),
+    ("settings.index", "GET"): _list("/customer/settings"),
+    # What is everybody's own; the account's part has a table of its own in tests/blueprints/settings.
+    ("settings.save", "POST"): CustomerCase(lambda t: "/customer/settings", {"theme": "dark"}, is_list=True),
+    ("profile.index", "GET"): _list("/customer/profile"),
+    ("profile.index", "POST"): CustomerCase(
+        lambda t: "/customer/profile", {"given_name": "Emma", "family_name": "de Vries"}, is_list=True
+    ),
+    ("profile.login_email", "GET"): _list("/customer/profile/email"),
+    ("profile.login_email", "POST"): CustomerCase(
+        lambda t: "/customer/profile/email",
+        {"email": "other@example.com", "password": "correct horse battery"},
+        is_list=True,
+    ),
+    ("profile.account", "GET"): CustomerCase(lambda t: f"/customer/profile/{t.account}"),
+    ("profile.account", "POST"): CustomerCase(lambda t: f"/customer/profile/{t.account}", DETAILS),
+    ("profile.account_email", "GET"): CustomerCase(lambda t: f"/customer/profile/{t.account}/email"),
+    ("profile.account_email", "POST"): CustomerCase(
+        lambda t: f"/customer/profile/{t.account}/email",
+        {"email": "other@example.com", "password": "correct horse battery"},
+    ),
+    ("orders.show", "GET"): CustomerCase(lambda t: f"/customer/orders/{t.order}"),
+    ("subscriptions.show", "GET"): CustomerCase(lambda t: f"/customer/subscriptions/{t.subscription}"),
+    ("payment_methods.show", "GET"): CustomerCase(lambda t: f"/customer/payment-methods/{t.method}"),
+    ("payment_methods.make_default", "POST"): CustomerCase(
+        lambda t: f"/customer/payment-methods/{t.method}/default"
+    ),
+    ("payment_methods.resume", "POST"): CustomerCase(
+        lambda t: f"/customer/payment-methods/{t.method}/continue"
+    ),
+    ("payment_methods.stop", "POST"): CustomerCase(lambda t: f"/customer/payment-methods/{t.method}/stop"),
+    ("payment_methods.back", "GET"): CustomerCase(lambda t: f"/customer/payment-methods/{t.method}/return"),
+    ("payment_methods.confirm", "GET"): CustomerCase(
+        lambda t: f"/customer/payment-methods/{t.method}/revoke"
+    ),
+    ("payment_methods.revoke", "POST"): CustomerCase(
+        lambda t: f"/customer/payment-methods/{t.method}/revoke", {"successor": "none"}
+    ),
+    ("payment_methods.mandate", "GET"): CustomerCase(
+        lambda t: f"/customer/payment-methods/{t.method}/mandate", is_page=False
+    ),
+    ("support.show", "GET"): CustomerCase(lambda t: f"/customer/support/{t.ticket}"),
+    ("support.create", "GET"): _list("/customer/support/new"),
+    ("support.create", "POST"): CustomerCase(
+        lambda t: "/customer/support/new",
+        {
+            "type": "general",
+            "subject": "Opening hours",
+            "body": "Are you open on Monday?",
+            "priority": "low",
+            "key": "a" * 22,
+            "account": EMMAS_ACCOUNT,
+        },
+        is_list=True,
+    ),
+    ("support.preview", "POST"): CustomerCase(
+        lambda t: "/customer/support/new/preview", {"body": "**Hello**"}, is_list=True, is_page=False
+    ),
+    ("support.reply", "POST"): CustomerCase(
+        lambda t: f"/customer/support/{t.ticket}/reply", {"body": "Thank you", "key": "b" * 22}
+    ),
+    ("support.unsent", "GET"): CustomerCase(lambda t: f"/customer/support/{t.ticket}/reply"),
+    ("support.download", "GET"): CustomerCase(
+        lambda t: f"/customer/support/{t.ticket}/files/{t.ticket_file}", is_page=False
+    ),
+}
+
+#: Nothing of the office exists yet.
+STAFF: dict[Key, CustomerCase] = {}
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    """A public page without a secret in its address: everybody may."""
+
+    path: Path
+    data: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class TokenCase:
+    """A public page whose address holds the secret that opens it.
+
+    ``wrong`` are addresses that open nothing. ``expires`` says after how long the right one does neither; None where
+    it does not expire by time. ``headers`` go with a caller that is no browser.
+    """
+
+    path: Path
+    wrong: Callable[[Things], list[str]]
+    data: dict[str, Any] = field(default_factory=dict)
+    expires: timedelta | None = None
+    status: int = 200
+    headers: Callable[[Things], dict[str, str]] | None = None
+    json: dict[str, Any] | None = None
+    on_other_host: int = 404
+    is_page: bool = True
+
+
+def _tampered(secret: str) -> str:
+    """The same length and letters, another secret."""
+    return secret[:-2] + ("aa" if secret[-2:] != "aa" else "bb")
+
+
+def _wrong(before: str, secret: Path, after: str = "") -> Callable[[Things], list[str]]:
+    def addresses(things: Things) -> list[str]:
+        token = secret(things)
+        return [
+            f"{before}{each}{after}" for each in (_tampered(token), "x", "a" * 300, token.swapcase(), "%00")
+        ]
+
+    return addresses
+
+
+def _mailed(page: str, secret: Path, lasts: timedelta, **options: Any) -> TokenCase:
+    return TokenCase(
+        lambda t: f"/{page}/{secret(t)}",
+        _wrong(f"/{page}/", secret),
+        expires=lasts + timedelta(minutes=1),
+        **options,
+    )
+
+
+def _link(after: str = "", **options: Any) -> TokenCase:
+    return TokenCase(lambda t: f"/pay/{t.link}{after}", _wrong("/pay/", lambda t: t.link, after), **options)
+
+
+def _bank(secret: Path, before: str = "/sandbox/", after: str = "", **options: Any) -> TokenCase:
+    return TokenCase(lambda t: f"{before}{secret(t)}{after}", _wrong(before, secret, after), **options)
+
+
+def _with_key(things: Things) -> dict[str, str]:
+    return {"Authorization": f"Bearer {things.bank_key}", "Idempotency-Key": "walk-2"}
+
+
+_NEW_PASSWORD = {"password": "four words that differ"}
+_ORDER = {
+    "amount": {"minor": 100, "currency": "EUR"},
+    "description": "d",
+    "reference": "r",
+    "return_url": "https://shop.example.test/",
+    "webhook_url": "https://shop.example.test/hooks/sandbox",
+    "method": "ideal",
+    "locale": "en",
+}
+_CONSENT = {
+    "kind": "sepa",
+    "customer": "c",
+    "holder": "h",
+    **{name: _ORDER[name] for name in ("reference", "return_url", "webhook_url", "locale")},
+}
+_SIGNED_AT_BANK = {"holder": "E. de Vries", "iban": "NL91ABNA0417164300", "consent": "y"}
+
+
+PUBLIC: dict[Key, OpenCase | TokenCase] = {
+    ("shop.index", "GET"): OpenCase(lambda t: "/"),
+    ("shop.favicon", "GET"): OpenCase(lambda t: "/favicon.ico"),
+    ("shop.check", "GET"): OpenCase(lambda t: "/health"),
+    ("shop.brand_sheet", "GET"): OpenCase(lambda t: "/brand-0123456789ab.css"),
+    ("shop.tone_sheet", "GET"): OpenCase(lambda t: "/tone-7a3b12.css"),
+    ("shop.logo", "GET"): TokenCase(
+        lambda t: f"/logo-{t.logo}",
+        lambda t: ["/logo-x.gif", "/logo-..%2f..%2fsecret", "/logo-%00"],
+        is_page=False,
+    ),
+    ("static", "GET"): OpenCase(lambda t: "/static/portal.css"),
+    ("preferences.save", "POST"): OpenCase(lambda t: "/preferences", {"theme": "dark", "locale": "nl"}, 303),
+    # A visitor has no account to choose.
+    ("preferences.account", "POST"): OpenCase(lambda t: "/preferences/account", {"account": "x"}, 404),
+    ("auth.login", "GET"): OpenCase(lambda t: "/login"),
+    ("auth.login", "POST"): OpenCase(
+        lambda t: "/login", {"email": "emma@example.com", "password": "correct horse battery"}, 303
+    ),
+    ("auth.logout", "POST"): OpenCase(lambda t: "/logout", status=303),
+    ("auth.register", "GET"): OpenCase(lambda t: "/register"),
+    ("auth.register", "POST"): OpenCase(
+        lambda t: "/register", {"given_name": "A", "family_name": "B", "email": "a@example.com"}, 303
+    ),
+    ("auth.registered", "GET"): OpenCase(lambda t: "/register/sent"),
+    ("auth.forgot", "GET"): OpenCase(lambda t: "/forgot-password"),
+    ("auth.forgot", "POST"): OpenCase(lambda t: "/forgot-password", {"email": "emma@example.com"}, 303),
+    ("auth.asked", "GET"): OpenCase(lambda t: "/forgot-password/sent"),
+    ("auth.confirm", "GET"): _mailed("confirm", lambda t: t.confirm, timedelta(days=3)),
+    ("auth.confirm", "POST"): _mailed(
+        "confirm", lambda t: t.confirm, timedelta(days=3), data=_NEW_PASSWORD, status=303
+    ),
+    ("auth.reset", "GET"): _mailed("reset-password", lambda t: t.reset, timedelta(hours=1)),
+    ("auth.reset", "POST"): _mailed(
+        "reset-password", lambda t: t.reset, timedelta(hours=1), data=_NEW_PASSWORD, status=303
+    ),
+    ("auth.claim", "GET"): _mailed("claim", lambda t: t.claim, timedelta(days=7)),
+    ("auth.claim", "POST"): _mailed(
+        "claim", lambda t: t.claim, timedelta(days=7), data={"role": "read_only"}, status=303
+    ),
+    ("auth.change_email", "GET"): _mailed("change-email", lambda t: t.change_email, timedelta(days=1)),
+    ("auth.change_email", "POST"): _mailed(
+        "change-email", lambda t: t.change_email, timedelta(days=1), data={"x": "y"}, status=303
+    ),
+    ("pay.link", "GET"): _link(),
+    ("pay.pay", "POST"): _link(data={"method": "ideal"}, status=303),
+    ("pay.restart", "POST"): _link("/restart", status=303),
+    ("pay.transfer", "GET"): _link("/transfer"),
+    ("pay.back", "GET"): TokenCase(
+        lambda t: f"/pay/return/{t.payment}",
+        _wrong("/pay/return/", lambda t: t.payment),
+        expires=timedelta(days=30, minutes=1),
+    ),
+    # Callers without a browser; an id unknown in a shop is answered like a known one and books nothing.
+    ("hooks.receive", "POST"): TokenCase(
+        lambda t: "/hooks/sandbox",
+        lambda t: ["/hooks/nobody", "/hooks/mollie", "/hooks/%00"],
+        data={"id": "sbp_unknown"},
+        headers=lambda t: {},
+        on_other_host=200,
+    ),
+    # Only for the person at this very machine.
+    ("sandbox.index", "GET"): OpenCase(lambda t: "/sandbox/", status=404),
+    # The mailbox too. From this very machine: test_walk.py and tests/blueprints/sandbox/test_mailbox.py.
+    ("sandbox.mailbox", "GET"): OpenCase(lambda t: "/sandbox/mail", status=404),
+    ("sandbox.mail", "GET"): OpenCase(lambda t: f"/sandbox/mail/{CAUGHT}", status=404),
+    ("sandbox.mail_html", "GET"): OpenCase(lambda t: f"/sandbox/mail/{CAUGHT}/html", status=404),
+    ("sandbox.mail_file", "GET"): OpenCase(lambda t: f"/sandbox/mail/{CAUGHT}/files/0", status=404),
+    ("sandbox.show", "GET"): _bank(lambda t: t.bank_payment),
+    ("sandbox.decide", "POST"): _bank(lambda t: t.bank_mandate, data=_SIGNED_AT_BANK, status=303),
+    ("sandbox.returning", "GET"): _bank(lambda t: t.bank_payment, after="/returning", status=303),
+    ("sandbox.create_payment", "POST"): _bank(
+        lambda t: "payments", "/sandbox/api/", headers=_with_key, json=_ORDER, status=201, on_other_host=401
+    ),
+    ("sandbox.show_payment", "GET"): _bank(
+        lambda t: t.bank_payment, "/sandbox/api/payments/", headers=_with_key, on_other_host=401
+    ),
+    ("sandbox.cancel_payment", "POST"): _bank(
+        lambda t: t.bank_payment, "/sandbox/api/payments/", "/cancel", headers=_with_key, on_other_host=401
+    ),
+    ("sandbox.create_refund", "POST"): _bank(
+        lambda t: t.bank_payment,
+        "/sandbox/api/payments/",
+        "/refunds",
+        headers=_with_key,
+        json={"amount": _ORDER["amount"], "reference": "r"},
+        # Understood, and refused: nothing was paid.
+        status=422,
+        on_other_host=401,
+    ),
+    ("sandbox.create_method", "POST"): _bank(
+        lambda t: "methods", "/sandbox/api/", headers=_with_key, json=_CONSENT, status=201, on_other_host=401
+    ),
+    ("sandbox.show_method", "GET"): _bank(
+        lambda t: t.bank_mandate, "/sandbox/api/methods/", headers=_with_key, on_other_host=401
+    ),
+    ("sandbox.cancel_method", "POST"): _bank(
+        lambda t: t.bank_mandate, "/sandbox/api/methods/", "/cancel", headers=_with_key, on_other_host=401
+    ),
+    ("sandbox.revoke_method", "POST"): _bank(
+        lambda t: t.bank_mandate, "/sandbox/api/methods/", "/revoke", headers=_with_key, on_other_host=401
+    ),
+}
+
+#: Public secrets that no time ends by itself, and what ends them instead.
+ENDLESS = {
+    **dict.fromkeys(
+        ("pay.link", "pay.pay", "pay.restart", "pay.transfer"),
+        "as long as there is something to pay, and for 30 days after; a walk of its own",
+    ),
+    "shop.logo": "a picture that everybody may see, named by what is in it",
+    "hooks.receive": "no secret: what a caller says is asked back",
+    **dict.fromkeys(
+        ("sandbox.show", "sandbox.decide", "sandbox.returning"), "the test bank's own page of an order"
+    ),
+    **dict.fromkeys(
+        (
+            "sandbox.create_payment", "sandbox.show_payment", "sandbox.cancel_payment", "sandbox.create_refund",
+            "sandbox.create_method", "sandbox.show_method", "sandbox.cancel_method", "sandbox.revoke_method",
+        ),
+        "the shop's key at the test bank",
+    ),
+}  # fmt: skip
+
+#: Only while there is no shop: walked on an empty installation.
+SETUP: set[Key] = {("setup.create", "GET"), ("setup.create", "POST")}
+SETUP_FORM = {
+    "shop_name": "New shop",
+    "language": "en",
+    "owner_name": "Olga",
+    "email": "olga@example.com",
+    "password": "four words that differ",
+}

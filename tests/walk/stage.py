@@ -1,0 +1,277 @@
+"""What the walk walks over: one of each thing of Emma's, and something of Jan's own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from portal.blueprints.sandbox.models import MandateStatus, SandboxMethod, SandboxPayment
+from portal.blueprints.sandbox.settings import bank_key
+from portal.core import clock, database, sessions, storage
+from portal.core.tables import Base
+from portal.core.tenancy import shop_scope
+from portal.domain.invoices import booking, rendering
+from portal.domain.invoices.links import payment_token
+from portal.domain.invoices.models import Document
+from portal.domain.methods.models import MethodKind
+from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
+from portal.domain.people import tokens
+from portal.domain.people.models import Customer, Person, TokenPurpose
+from portal.domain.shops.actions import setup_token
+from portal.domain.shops.models import Mode, Shop
+from portal.extensions import db
+from tests import cast, rows
+from tests.page_client import PageClient
+from tests.payments_world import World
+
+PDF = b"%PDF-1.7 not really\n%%EOF\n"
+#: One white point.
+GIF = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
+#: The name of the mail that `catch_mail` leaves.
+CAUGHT = "20261101T090000.000000Z-1-000001"
+#: The public id of Emma's account: forms that make something carry it.
+EMMAS_ACCOUNT = "account-of-Emma-000000"
+
+
+@dataclass(frozen=True)
+class Things:
+    """Names of what there is, good in any session."""
+
+    invoice: str
+    invoice_number: str
+    order: str
+    subscription: str
+    ticket: str
+    contact: str
+    ticket_file: str
+    notice: str
+    link: str
+    payment: str
+    bank_payment: str
+    method: str
+    bank_mandate: str
+    bank_key: str
+    other_bank_key: str
+    confirm: str
+    reset: str
+    claim: str
+    change_email: str
+    #: To the address of a contact person, which is refused.
+    refused_change: str
+    account: str
+    setup: str
+    logo: str
+
+    def of_emma(self) -> tuple[str, ...]:
+        """What no page of anybody else may hold."""
+        return (
+            self.invoice, self.invoice_number, self.order, self.subscription, self.ticket, self.contact,
+            self.ticket_file, self.notice, self.method, "Emma",
+        )  # fmt: skip
+
+
+@contextmanager
+def writing(world: World, shop_id: int | None = None) -> Iterator[None]:
+    """In the application and a shop, committed at the end."""
+    database.set_reading(False)
+    with world.app.app_context(), shop_scope(shop_id or world.ids.shop):
+        yield
+        db.session.commit()
+
+
+def put_things(world: World) -> Things:
+    """Writes one of each thing; the clock stands at ``cast.START``."""
+    ids, now = world.ids, clock.now()
+    with writing(world, ids.other_shop):
+        other_key = bank_key()
+    with writing(world):
+        document = cast.make_invoice(ids.emma_account, now=now)
+        rendering.keep_file(document, document.language, PDF, now=now)
+        order = rows.make_order(ids.emma_account)
+        subscription = rows.make_subscription(ids.emma_account)
+        db.session.get_one(Customer, ids.emma_account).public_id = EMMAS_ACCOUNT
+        ticket = rows.make_ticket(ids.emma_account, subject="About my delivery")
+        contact = rows.make_contact(ids.emma_account)
+        ticket_file = rows.add_file(rows.add_message(ticket, body="See the letter."))
+        notice = rows.make_notice(customers=(ids.emma_account,))
+        cast.make_invoice(ids.jan_account, now=now)
+        rows.make_order(ids.jan_account)
+        bank = _bank_payment()
+        mandate = _mandate()
+        method = rows.make_method(ids.emma_account, mandate_text="I agree.", signed_on=cast.START.date())
+        payment = _payment(ids.emma_account, bank.bank_id)
+        confirm, reset, claim, change_email, refused_change = _links(ids, contact.email)
+        shop = db.session.get_one(Shop, ids.shop)
+        shop.logo_key = storage.put(storage.content_key("brand", GIF, "gif"), GIF)
+        found = Things(
+            invoice=document.public_id,
+            invoice_number=document.number or "",
+            order=order.public_id,
+            subscription=subscription.public_id,
+            ticket=ticket.public_id,
+            contact=contact.public_id,
+            ticket_file=ticket_file.public_id,
+            notice=notice.public_id,
+            link=payment_token(document),
+            payment=payment.public_id,
+            bank_payment=bank.bank_id,
+            method=method.public_id,
+            bank_mandate=mandate.bank_id,
+            bank_key=bank_key(),
+            other_bank_key=other_key,
+            confirm=confirm,
+            reset=reset,
+            claim=claim,
+            change_email=change_email,
+            refused_change=refused_change,
+            account=db.session.get_one(Customer, ids.emma_account).public_id,
+            setup=setup_token(now=now),
+            logo=shop.logo_key.rpartition("/")[2],
+        )
+    world.app.extensions["shops"].forget()
+    return found
+
+
+def _links(ids: cast.Ids, contact_email: str) -> tuple[str, str, str, str, str]:
+    newcomer = Person(email="newcomer@example.com", given_name="New", created_at=cast.START)
+    db.session.add(newcomer)
+    db.session.flush()
+    return (
+        tokens.issue(TokenPurpose.CONFIRM, newcomer.id, now=cast.START),
+        tokens.issue(TokenPurpose.RESET, ids.emma, now=cast.START),
+        tokens.issue(
+            TokenPurpose.CLAIM,
+            newcomer.id,
+            now=cast.START,
+            customer_id=ids.emma_account,
+            data={"owner_id": ids.emma},
+        ),
+        tokens.issue(
+            TokenPurpose.EMAIL_CHANGE,
+            ids.bram,
+            now=cast.START,
+            data={"email": "new@example.com", "session_id": None},
+        ),
+        tokens.issue(
+            TokenPurpose.EMAIL_CHANGE,
+            ids.emma,
+            now=cast.START,
+            customer_id=ids.emma_account,
+            data={"email": contact_email, "session_id": None},
+        ),
+    )
+
+
+def _bank_payment() -> SandboxPayment:
+    bank = SandboxPayment(
+        idempotency_key="walk",
+        amount_minor=1000,
+        currency="EUR",
+        description="walk",
+        reference="unknown",
+        return_url=f"https://{cast.HOST}/",
+        webhook_url=f"https://{cast.HOST}/hooks/sandbox",
+        method="ideal",
+        expires_at=clock.now() + timedelta(minutes=30),
+    )
+    db.session.add(bank)
+    db.session.flush()
+    return bank
+
+
+def _mandate() -> SandboxMethod:
+    mandate = SandboxMethod(
+        idempotency_key="walk",
+        kind=MethodKind.SEPA.value,
+        customer="c",
+        holder="E. de Vries",
+        reference="unknown",
+        return_url=f"https://{cast.HOST}/",
+        webhook_url=f"https://{cast.HOST}/hooks/sandbox",
+        status=MandateStatus.PENDING,
+    )
+    db.session.add(mandate)
+    db.session.flush()
+    return mandate
+
+
+def _payment(customer_id: int, provider_ref: str) -> Payment:
+    """A finished attempt of an invoice of its own, so that it stands in nobody's way."""
+    other = cast.make_invoice(customer_id, now=clock.now())
+    payment = Payment(
+        mode=Mode.TEST,
+        customer_id=customer_id,
+        provider="sandbox",
+        provider_ref=f"{provider_ref}x",
+        method=PaymentMethodKind.IDEAL,
+        currency="EUR",
+        amount_minor=12100,
+        status=PaymentStatus.FAILED,
+        idempotency_key="walk",
+        created_at=clock.now(),
+    )
+    db.session.add(payment)
+    db.session.flush()
+    booking.plan(payment.id, [booking.Share(other.id, 12100)])
+    booking.release(payment.id, now=clock.now())
+    return payment
+
+
+def catch_mail(folder: Path) -> None:
+    """A mail with a text, a page and a file in the folder of the demo's mailbox."""
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Invoice", "shop@example.com", "emma@example.com"
+    message.set_content("Dear Emma")
+    message.add_alternative("<p>Dear Emma</p>", subtype="html")
+    message.add_attachment(PDF, maintype="application", subtype="pdf", filename="invoice.pdf")
+    (folder / f"{CAUGHT}.eml").write_bytes(message.as_bytes())
+
+
+def replace_link(world: World, things: Things) -> None:
+    """The shop makes the payment link worthless."""
+    with writing(world):
+        db.session.query(Document).filter_by(public_id=things.invoice).one().link_version += 1
+
+
+def remove_every_shop(world: World) -> None:
+    """An installation as it is before set-up."""
+    with world.app.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+            connection.execute(sa.text(f"TRUNCATE {tables} CASCADE"))
+        else:
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(sa.delete(table))
+    world.app.extensions["shops"].forget()
+
+
+def signed_in(world: World, person_id: int, host: str = cast.HOST) -> PageClient:
+    """A client with a session of this person, begun now."""
+    token = secrets.token_urlsafe(32)
+    with writing(world, world.ids.other_shop if host == cast.OTHER_HOST else world.ids.shop):
+        now = clock.now()
+        db.session.add(
+            sessions.SessionRow(
+                token_hash=sessions.token_hash(token),
+                principal=f"person:{person_id}",
+                person_id=person_id,
+                csrf_secret=secrets.token_hex(32),
+                started_at=now,
+                last_seen_at=now,
+                confirmed_at=now,
+                expires_at=now + sessions.IDLE,
+            )
+        )
+    client = world.app.test_client()
+    assert isinstance(client, PageClient)
+    client.host = host
+    client.set_cookie("__Host-loket_person", token, domain=host, secure=True, path="/")
+    return client
