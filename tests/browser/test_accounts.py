@@ -117,8 +117,8 @@ def test_somebody_is_let_into_an_account(
     demo: Installation, visit: OpenWindow, smtp_server: SmtpService
 ) -> None:
     """An account is billed at an address whose reader is none of its people: its owner is asked."""
-    email = f"office{next(count)}@example.net"
-    demo.run("tests.browser.shared_account", email)
+    email, owner = f"office{next(count)}@example.net", f"owner{next(count)}@example.net"
+    demo.run("tests.browser.shared_mailbox", owner, email)
     walk = Walk(visit())
     window = walk.window
     window.go("/register")
@@ -127,7 +127,7 @@ def test_somebody_is_let_into_an_account(
     window.page.fill("input[name=password]", "a horse that knows a battery")
     submit(window)
     walk.look("confirmed-asked")
-    asked = steps.wait_for_mail(smtp_server, "emma@example.com", email, "/claim/")
+    asked = steps.wait_for_mail(smtp_server, owner, email, "/claim/")
     walk.open(steps.link_in(asked, "/claim/"), "claim-grant")
     window.may_fail.add(window.path)
     window.page.evaluate("document.querySelector('select[name=role] option').value = 'king'")

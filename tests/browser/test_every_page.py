@@ -235,7 +235,7 @@ def test_pages_with_nothing_yet(demo: Installation, visit: OpenWindow) -> None:
 
 def test_pages_of_an_account_of_several(demo: Installation, visit: OpenWindow) -> None:
     """What only stands apart where more than one person belongs to the account."""
-    demo.run("tests.browser.shared_account", "in")
+    demo.run("tests.browser.second_account", "in")
     try:
         walk = Walk(visit())
         walk.window.enter("jan@example.com")
@@ -246,7 +246,7 @@ def test_pages_of_an_account_of_several(demo: Installation, visit: OpenWindow) -
         walk.open("/customer/settings", "several-settings")
         walk.done()
     finally:
-        demo.run("tests.browser.shared_account", "out")
+        demo.run("tests.browser.second_account", "out")
 
 
 def test_no_page_was_left_out(app: Flask, device: Device) -> None:
