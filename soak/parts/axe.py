@@ -10,11 +10,16 @@ from soak.report import Part
 from soak.suite import run_tests
 
 SECONDS = 3600
-#: The walks of every page, of the pages without a shop and the pages of errors, and of the mailbox.
+#: The walks of every page, of the pages without a shop and the pages of errors, and of the mailbox; and the journeys
+#: of which `make test` makes half.
 WALKS = (
     "tests/browser/test_every_page.py",
     "tests/browser/test_own_shop.py",
     "tests/browser/test_mailbox.py",
+    "tests/browser/test_contacts.py",
+    "tests/browser/test_keyboard.py",
+    "tests/browser/test_several.py",
+    "tests/browser/test_support.py",
 )
 _LOOKED = re.compile(r"axe looked at (\d+) pages")
 

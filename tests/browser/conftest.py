@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from portal.installation.environment import find_program
-from tests.browser.devices import BOTH, CHECKED, DESKTOP, Device
+from tests.browser.devices import BOTH, CHECKED, CROSSWISE, DESKTOP, Device
 from tests.browser.installation import Installation
 from tests.browser.window import Window, watch
 from tests.services import SmtpService, unavailable
@@ -66,6 +66,13 @@ def screen(request: pytest.FixtureRequest) -> Device:
     chosen: Device = request.param
     return chosen
 
+
+#: For a journey that is the same on both screens and without scripts.
+crosswise = pytest.mark.parametrize(
+    ("device", "scripts"),
+    CROSSWISE,
+    ids=lambda one: str(one) if isinstance(one, Device) else f"scripts {one}",
+)
 
 OpenWindow = Callable[..., Window]
 

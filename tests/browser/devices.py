@@ -1,4 +1,4 @@
-"""The screens the journeys run on: two always, every combination with LOKET_AXE_ALL=1."""
+"""The screens the journeys run on: two always, every combination with LOKET_AXE_ALL=1, as the soak does."""
 
 from __future__ import annotations
 
@@ -33,4 +33,8 @@ DESKTOP = Device(1280, "light", "en")
 PHONE = Device(360, "dark", "nl")
 BOTH = [DESKTOP, PHONE]
 EVERY = [Device(*each) for each in product((1280, 360), ("light", "dark"), ("en", "nl"))]
-CHECKED = EVERY if os.environ.get("LOKET_AXE_ALL") == "1" else BOTH
+#: Whether every combination is to be tried.
+ALL = os.environ.get("LOKET_AXE_ALL") == "1"
+CHECKED = EVERY if ALL else BOTH
+#: Screens with scripts and without: each of them once, or all four.
+CROSSWISE = list(product(BOTH, (True, False))) if ALL else [(DESKTOP, False), (PHONE, True)]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import steps
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenWindow, crosswise
 from tests.browser.installation import Installation, invoice_for
 from tests.services import SmtpService
 
 JAN, PETRA = "jan@example.com", "petra@example.net"
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+@crosswise
 def test_a_bookkeeper_comes_and_goes(
     demo: Installation, visit: OpenWindow, smtp_server: SmtpService, scripts: bool
 ) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.browser import steps
 from tests.browser.conftest import OpenWindow
+from tests.browser.devices import ALL, BOTH, DESKTOP
 from tests.browser.installation import Installation, invoice_for
 from tests.browser.window import PASSWORD, Window
 
@@ -64,6 +67,7 @@ class Keyboard:
             self.page.keyboard.press(key)
 
 
+@pytest.mark.parametrize("device", BOTH if ALL else [DESKTOP], ids=str)
 def test_pay_an_invoice_by_keyboard(demo: Installation, visit: OpenWindow) -> None:
     number = demo.issue(invoice_for(JAN))[0].number
     window = visit()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import steps
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenWindow, crosswise
 from tests.browser.installation import Installation, invoice_for
 from tests.browser.walk import Walk
 
 EMMA = "emma@example.com"
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@crosswise
 def test_two_are_ticked_and_paid(demo: Installation, visit: OpenWindow, scripts: bool) -> None:
     """The words of the button follow the tick: credit is left alone once it is taken away."""
     issued = demo.issue(invoice_for(EMMA), invoice_for(EMMA))

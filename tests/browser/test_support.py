@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import steps
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenWindow, crosswise
 from tests.browser.devices import DESKTOP, Device
 from tests.browser.installation import Installation
 from tests.browser.window import Window
@@ -32,7 +31,7 @@ def ask(window: Window, subject: str, letter: Path) -> None:
     window.page.wait_for_url(re.compile(r"/customer/support/[\w-]{22}$"))
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@crosswise
 def test_a_question_with_a_file_and_a_reply(
     demo: Installation,
     open_window: OpenWindow,

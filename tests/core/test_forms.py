@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from portal.core import forms
 from portal.core.forms import without_controls
 from tests.page_client import PageClient
 
@@ -32,3 +35,17 @@ def test_line_breaks_stay_where_they_are_meant() -> None:
 def test_the_other_fields_keep_what_was_typed(client: PageClient) -> None:
     answer = client.send("/login", {"email": "a b\x00@x", "password": "wrong"})
     assert 'value="a b@x"' in answer.text
+
+
+def test_an_address_of_megabytes_is_refused_unread(
+    client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking it apart would hold up everybody else for seconds."""
+
+    def unread(address: str, **_: Any) -> None:
+        raise AssertionError(f"{len(address)} characters were read")
+
+    monkeypatch.setattr(forms, "validate_email", unread)
+    answer = client.send("/login", {"email": f"{'x' * 250}@example.com", "password": "loket-demo"})
+    assert answer.status_code == 422
+    assert "This is not a complete e-mail address." in answer.get_data(as_text=True)

@@ -42,6 +42,7 @@ from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod,
 from portal.domain.tickets.models import Ticket, TicketAttachment, TicketMessage, TicketStatus
 from portal.extensions import db
 from tests.conftest import make_app
+from tests.services import IN_TURN
 
 #: A moment at which the year is new, the night is young, and a month of 31 days lies behind.
 NOW = datetime(2027, 1, 1, 0, 10, tzinfo=UTC)
@@ -332,7 +333,7 @@ def facts(app: Flask) -> list[tuple[Any, ...]]:
         ]
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("database", IN_TURN)
 def test_a_large_shop(loaded: Flask, tmp_path: Path, request: pytest.FixtureRequest, database: str) -> None:
     """The same story among many others, whose books agree as well."""
     app = empty_demo(tmp_path, request.getfixturevalue("postgres_url") if database == "postgres" else None)

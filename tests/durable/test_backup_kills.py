@@ -70,9 +70,7 @@ POINTS: dict[str, tuple[Any, str, Any, bool]] = {
 
 #: Those that `make test` tries; the soak tries all.
 TELLING = (
-    "after the mark",
     "among the rows",
-    "among the files",
     "before the commit",
     "after the commit",
     "before the end",
