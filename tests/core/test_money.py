@@ -122,6 +122,12 @@ NOT_NUMBERS = [
 ]
 
 
+def test_thirty_three_characters_are_read_and_no_more() -> None:
+    assert parse_amount("0" * 32 + "1", "nl", "EUR") == 100
+    with pytest.raises(DomainError):
+        parse_amount("0" * 33 + "1", "nl", "EUR")
+
+
 @pytest.mark.parametrize("locale", ["en", "nl"])
 @pytest.mark.parametrize("text", NOT_NUMBERS, ids=lambda text: ascii(text)[:40])
 def test_what_is_not_a_plain_number_is_refused(text: str, locale: str) -> None:
