@@ -160,6 +160,8 @@ def end(subscription: Subscription, ending: Ending, *, actor: Actor, now: dateti
     credit_note = _credit(subscription, ending, shop=shop, customer=customer, actor=actor, now=now)
     subscription_cancelled.send(subscription=subscription, actor=actor, now=now)
     mails.cancelled(subscription, ending, credit_note, now=now)
+    credit = ending.credit.total_minor if ending.credit else 0
+    mails.cancelled_for_staff(subscription, last_day=ending.last_day, credit_minor=credit, now=now)
     return credit_note
 
 

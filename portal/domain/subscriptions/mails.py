@@ -73,8 +73,8 @@ def cancellation_withdrawn(subscription: Subscription, *, now: datetime) -> Mail
 
 def cancelled(
     subscription: Subscription, ending: Ending, credit_note: Document | None, *, now: datetime
-) -> None:
-    """That it has ended, and what was credited: to the account, which no switch stops, and to those at the shop."""
+) -> MailMessage | None:
+    """That it has ended, and what was credited. No switch stops it."""
     off = ending.credit.off_minor if ending.credit else 0
     total = ending.credit.total_minor if ending.credit else 0
     said = {
@@ -85,8 +85,7 @@ def cancelled(
         "kept_minor": total - off,
         "credit_note": credit_note.number if credit_note else "",
     }
-    _tell("subscription_cancelled", subscription, None, said, now=now)
-    cancelled_for_staff(subscription, last_day=ending.last_day, credit_minor=total, now=now)
+    return _tell("subscription_cancelled", subscription, None, said, now=now)
 
 
 def cancelled_for_staff(

@@ -5,7 +5,7 @@ The run that works off what is due resumes by ``resume`` those whose ``resume_on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
 
@@ -52,18 +52,22 @@ class Resumption:
 class Pause:
     """What a pause of today means: the days it keeps, and how it goes on on a date, if one is given."""
 
+    on: date
     unused_days: int
     is_trial: bool
     resumption: Resumption | None
+
+    @property
+    def token(self) -> str:
+        """What a page showed, so that nobody confirms something else."""
+        then = self.resumption.token if self.resumption else ""
+        return f"{self.on.isoformat()}_{self.unused_days}_{then}"
 
 
 def preview_pause(subscription_id: int, *, until: date | None, today: date) -> Pause:
     """What pausing today means. For the page that asks; nothing is held. Raises as ``pause`` does for a date."""
     _check_date(until, today)
-    standing = standing_of(db.session.get_one(Subscription, subscription_id))
-    paused = _paused(standing, today, until)
-    resumption = None if until is None else resumption_of(paused, until)
-    return Pause(paused.unused_days, standing.is_in_trial, resumption)
+    return _pause(standing_of(db.session.get_one(Subscription, subscription_id)), today, until)
 
 
 def preview_resume(subscription_id: int, *, today: date) -> Resumption:
@@ -79,11 +83,14 @@ def resumption_of(standing: Standing, on: date) -> Resumption:
     return Resumption(start, standing.unused_days, used_until, told, standing.is_in_trial)
 
 
-def pause(subscription_id: int, *, until: date | None, actor: Actor, now: datetime) -> Subscription | None:
+def pause(
+    subscription_id: int, *, until: date | None, told: str | None = None, actor: Actor, now: datetime
+) -> Subscription | None:
     """Pauses a subscription from today on, until a day or until somebody resumes it. None when it is paused already.
 
-    For members who may change subscriptions, and for staff. Raises ``DomainError`` for a day that is not to come within
-    a year, ``Conflict`` while a cancellation waits, and ``IllegalMove``.
+    For members who may change subscriptions, and for staff. ``told`` is the token of the preview that somebody
+    confirmed; ``Conflict`` when it means something else by now, and while a cancellation waits. Raises ``DomainError``
+    for a day that is not to come within a year, and ``IllegalMove``.
     """
     subscription = lock_subscription(subscription_id)
     after = LIFE.next(subscription.status, Move.PAUSE)
@@ -93,10 +100,12 @@ def pause(subscription_id: int, *, until: date | None, actor: Actor, now: dateti
     _check_date(until, today)
     if find_waiting(subscription_id, ChangeKind.CANCEL) is not None:
         raise Conflict(_l("It is cancelled. Take the cancellation back first, then you can pause it."))
-    paused = _paused(standing_of(subscription), today, until)
+    found = _pause(standing_of(subscription), today, until)
+    if told is not None and told != found.token:
+        raise _changed()
     before, subscription.status = subscription.status, after
     subscription.paused_on, subscription.resume_on = today, until
-    subscription.unused_days = paused.unused_days
+    subscription.unused_days = found.unused_days
     subscription.next_billing_on = None
     audit.record(
         "subscription.paused",
@@ -104,7 +113,7 @@ def pause(subscription_id: int, *, until: date | None, actor: Actor, now: dateti
         actor=actor,
         now=now,
         before=before.value,
-        unused_days=paused.unused_days,
+        unused_days=found.unused_days,
         resume_on=until.isoformat() if until else None,
     )
     db.session.flush()
@@ -128,7 +137,7 @@ def resume(
     after = LIFE.next(subscription.status, Move.RESUME_TRIAL if in_trial else Move.RESUME)
     found = resumption_of(standing, today_of(subscription, now))
     if told is not None and told != found.token:
-        raise Conflict(_l("This changed meanwhile. Please look again at what happens, and confirm it."))
+        raise _changed()
     first = forecast.bills_from(standing, resumed_on=found.on)
     before, subscription.status = subscription.status, after or subscription.status
     if standing.is_in_trial:
@@ -153,18 +162,22 @@ def resume(
     return found
 
 
-def _paused(standing: Standing, today: date, until: date | None) -> Standing:
-    """How it will stand once it is paused."""
-    return Standing(
-        **{
-            **vars(standing),
-            "status": SubscriptionStatus.PAUSED,
-            "unused_days": forecast.unused_after(standing, today),
-            "next_billing_on": None,
-            "paused_on": today,
-            "resume_on": until,
-        }
+def _pause(standing: Standing, today: date, until: date | None) -> Pause:
+    kept = forecast.unused_after(standing, today)
+    paused = replace(
+        standing,
+        status=SubscriptionStatus.PAUSED,
+        unused_days=kept,
+        next_billing_on=None,
+        paused_on=today,
+        resume_on=until,
     )
+    resumption = None if until is None else resumption_of(paused, until)
+    return Pause(today, kept, standing.is_in_trial, resumption)
+
+
+def _changed() -> Conflict:
+    return Conflict(_l("This changed meanwhile. Please look again at what happens, and confirm it."))
 
 
 def _check_date(until: date | None, today: date) -> None:

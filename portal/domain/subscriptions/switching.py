@@ -89,15 +89,22 @@ def list_plans(subscription: Subscription) -> list[Product]:
         .where(
             Product.switch_group == own.switch_group,
             Product.id != own.id,
-            Product.kind == ProductKind.SUBSCRIPTION,
-            Product.interval_unit.is_not(None),
-            Product.currency == subscription.currency,
-            Product.archived_at.is_(None),
+            *sold(Product, subscription.currency),
         )
         .order_by(Product.unit_price, Product.id)
         .limit(MOST_PLANS)
     )
     return [own, *others]
+
+
+def sold(plan: type[Product], currency: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    """What a plan must be to be switched to, for a subscription in a currency."""
+    return (
+        plan.kind == ProductKind.SUBSCRIPTION,
+        plan.interval_unit.is_not(None),
+        plan.currency == currency,
+        plan.archived_at.is_(None),
+    )
 
 
 def most_of(subscription: Subscription, plan: Product) -> int:

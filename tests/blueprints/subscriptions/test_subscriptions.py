@@ -244,7 +244,12 @@ def test_a_method_of_another_account_is_not_shown(login: Any, on_stage: Any, ids
 
 def test_planned_changes_are_told(login: Any, on_stage: Any, ids: Any) -> None:
     kinds = [
-        (ChangeKind.CANCEL, {}, "Ends on 8 November 2026"),
+        (
+            ChangeKind.CANCEL,
+            {"asked_on": "2026-10-09"},
+            "Cancelled from 8 November 2026 You cancelled it on 9 October 2026. Its last day is 7 November 2026.",
+        ),
+        (ChangeKind.CANCEL, {}, "Cancelled from 8 November 2026 Its last day is 7 November 2026."),
         (ChangeKind.PAUSE, {}, "Pauses on 8 November 2026"),
         (ChangeKind.RESUME, {}, "Resumes on 8 November 2026"),
         (ChangeKind.PRICE, {"amount_minor": 2650}, "New price from 8 November 2026 € 26.50 / 2 weeks"),
