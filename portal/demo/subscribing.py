@@ -146,6 +146,7 @@ def ask_to_end(story: Story, key: str, ticket: str, reason: Reason, *, now: date
         },
         created_at=now,
     )
+    cancelling.hold_bill(subscription, change)
     story.add(change)
     story.record(
         "subscription.cancellation_requested",

@@ -20,7 +20,7 @@ from portal.core.shops import current_shop
 from portal.domain.people.models import CustomerKind
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import queries
-from portal.domain.subscriptions.models import ChangeKind
+from portal.domain.subscriptions.models import ChangeKind, SubscriptionStatus
 from portal.domain.subscriptions.queries import SubscriptionFacts
 from portal.domain.subscriptions.self_service import Act, makes_sense
 from portal.domain.tickets.models import TicketType
@@ -93,7 +93,7 @@ def ask_url(facts: SubscriptionFacts, act: Act) -> str:
 
 def nothing_to_do(opened: Opened, act: Act) -> str:
     """Why there is nothing to do, as after a second click."""
-    if opened.is_cancelled:
+    if opened.is_cancelled or opened.facts.status is SubscriptionStatus.CANCELLED:
         return str(_("This subscription is cancelled already."))
     if act is Act.RESUME:
         return str(_("This subscription is not paused."))

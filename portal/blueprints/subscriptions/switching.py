@@ -126,6 +126,7 @@ def _switch_page(opened: Opened, form: SwitchForm, *, shown: bool) -> str:
                 "value": plan.public_id,
                 "title": plan.name if plan is not plans[0] else subscription.name,
                 "detail": previews.plan_price(amount, plan, opened.facts),
+                "icon": None,
             }
             for plan, amount in switching.plan_choices(plans, subscription)
         ],

@@ -40,11 +40,15 @@ from portal.domain.subscriptions.standing import (
     standing_of,
     today_of,
 )
-from portal.domain.subscriptions.states import LIFE, Move
+from portal.domain.subscriptions.states import BILLED, LIFE, Move
 from portal.extensions import db
 
 #: Sent inside the transaction, with ``subscription``, ``actor`` and ``now``, when one was cancelled.
 subscription_cancelled = signals.signal("subscription_cancelled")
+
+
+#: Under which name a waiting cancellation holds the day of the bill that would come after it.
+HELD = "held_bill_on"
 
 
 class Reason(LabelEnum):
@@ -211,6 +215,7 @@ def request(
         created_at=now,
     )
     db.session.add(change)
+    hold_bill(subscription, change)
     audit.record(
         "subscription.cancellation_requested",
         subscription,
@@ -222,6 +227,18 @@ def request(
     db.session.flush()
     mails.cancellation_received(subscription, ending, asked_on=today, now=now)
     return change, ending
+
+
+def hold_bill(subscription: Subscription, change: SubscriptionChange) -> None:
+    """Of a bill that comes on or after the day of a cancellation nobody is told, and it is not made.
+
+    The change holds its day, so that taking the cancellation back brings it back. For whoever writes that day while a
+    cancellation waits, too.
+    """
+    on = subscription.next_billing_on
+    if on is not None and on >= change.effective_on:
+        change.data = {**change.data, HELD: on.isoformat()}
+        subscription.next_billing_on = None
 
 
 def withdraw(subscription_id: int, *, actor: Actor, now: datetime) -> SubscriptionChange | None:
@@ -236,6 +253,8 @@ def withdraw(subscription_id: int, *, actor: Actor, now: datetime) -> Subscripti
     if change.effective_on <= today_of(subscription, now):
         raise Conflict(_l("The date of the cancellation has come, so it cannot be taken back any more."))
     change.status, change.done_at = ChangeStatus.WITHDRAWN, now
+    if HELD in change.data and subscription.status in BILLED:
+        subscription.next_billing_on = date.fromisoformat(change.data[HELD])
     audit.record(
         "subscription.cancellation_withdrawn",
         subscription,

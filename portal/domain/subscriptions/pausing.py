@@ -16,6 +16,7 @@ from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
 from portal.domain.subscriptions import forecast, mails
 from portal.domain.subscriptions.cadence import add_months
+from portal.domain.subscriptions.cancelling import hold_bill
 from portal.domain.subscriptions.forecast import DAY, Bill, Standing
 from portal.domain.subscriptions.models import ChangeKind, Subscription, SubscriptionStatus
 from portal.domain.subscriptions.standing import find_waiting, lock_subscription, standing_of, today_of
@@ -147,6 +148,9 @@ def resume(
     subscription.next_billing_on = first
     if subscription.periods_billed == 0 and first is not None:
         subscription.anchor_day = first.day
+    cancellation = find_waiting(subscription_id, ChangeKind.CANCEL)
+    if cancellation is not None:
+        hold_bill(subscription, cancellation)
     subscription.paused_on = subscription.resume_on = None
     subscription.unused_days = 0
     audit.record(

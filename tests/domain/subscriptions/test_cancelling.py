@@ -18,7 +18,7 @@ from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import ListState
 from portal.domain.people.models import Customer, CustomerKind, Person
 from portal.domain.shops.models import Shop
-from portal.domain.subscriptions import cancelling
+from portal.domain.subscriptions import cancelling, pausing
 from portal.domain.subscriptions.cancelling import Ending, Reason
 from portal.domain.subscriptions.models import (
     ChangeKind,
@@ -316,6 +316,27 @@ def test_taken_back_it_goes_on(ids: Any) -> None:
     # And it can be asked for again.
     assert ask(subscription, ids, 13).effective_on == date(2026, 12, 13)
     assert db.session.query(Ticket).count() == 2
+
+
+def test_no_bill_is_promised_for_after_the_end_until_it_is_taken_back(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account, plan={"notice_days": 10})
+    ask(subscription, ids)
+    assert subscription.next_billing_on is None, "it would come on the day of the end"
+    take_back(subscription, ids)
+    assert subscription.next_billing_on == date(2026, 12, 1)
+
+
+def test_paused_meanwhile_the_first_bill_after_it_is_held_too(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account, plan={"notice_days": 10})
+    pausing.pause(subscription.id, until=None, actor=ACTOR, now=november(10))
+    ask(subscription, ids, 11)
+    assert take_back(subscription, ids) and subscription.next_billing_on is None, "it is paused"
+    change = ask(subscription, ids, 12)
+    assert change.effective_on == date(2026, 11, 22)
+    pausing.resume(subscription.id, actor=ACTOR, now=november(20))
+    assert subscription.next_billing_on is None, "twenty days are paid"
+    take_back(subscription, ids, 21)
+    assert subscription.next_billing_on == date(2026, 12, 10)
 
 
 def test_taken_back_twice_or_never_asked_for_is_nothing(ids: Any) -> None:
