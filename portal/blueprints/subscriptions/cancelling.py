@@ -24,6 +24,7 @@ from portal.extensions import db
 
 @bp.route("/<public_id>/cancel", methods=["GET", "POST"])
 @needs(Permission.SUBSCRIPTIONS_CHANGE)
+@loading.seldom
 @checked_by_form
 def cancel(public_id: str) -> ResponseReturnValue:
     """Says when it would end and what it would cost or give back, and cancels: at once, or with notice."""
@@ -52,6 +53,7 @@ def cancel(public_id: str) -> ResponseReturnValue:
 
 @bp.post("/<public_id>/withdraw")
 @needs(Permission.SUBSCRIPTIONS_CHANGE)
+@loading.seldom
 def withdraw(public_id: str) -> ResponseReturnValue:
     """Takes a cancellation back before its date."""
     opened = loading.load(public_id)

@@ -24,7 +24,7 @@ from portal.domain.subscriptions.models import ChangeKind, SubscriptionStatus
 from portal.domain.subscriptions.queries import SubscriptionFacts
 from portal.domain.subscriptions.self_service import Act, makes_sense
 from portal.domain.tickets.models import TicketType
-from portal.extensions import db
+from portal.extensions import db, limiter
 
 #: What somebody asks for who may not do it here; a change of plan is a question like any other.
 TICKETS = {
@@ -33,6 +33,14 @@ TICKETS = {
     Act.CANCEL: TicketType.CANCEL_SUBSCRIPTION,
     Act.SWITCH: TicketType.GENERAL,
 }
+
+
+def _who() -> str:
+    return person().get_id() if current_person() is not None else ""
+
+
+#: Nobody changes their subscriptions more often, and each time mails go out.
+seldom = limiter.shared_limit("60 per hour", scope="subscriptions", key_func=_who, methods=["POST"])
 
 
 @dataclass(frozen=True)

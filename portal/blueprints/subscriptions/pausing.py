@@ -22,6 +22,7 @@ from portal.extensions import db
 
 @bp.route("/<public_id>/pause", methods=["GET", "POST"])
 @needs(Permission.SUBSCRIPTIONS_CHANGE)
+@loading.seldom
 @checked_by_form
 def pause(public_id: str) -> ResponseReturnValue:
     """Says what a pause keeps, until the day in the address if there is one, and pauses."""
@@ -57,6 +58,7 @@ def pause(public_id: str) -> ResponseReturnValue:
 
 @bp.route("/<public_id>/resume", methods=["GET", "POST"])
 @needs(Permission.SUBSCRIPTIONS_CHANGE)
+@loading.seldom
 @checked_by_form
 def resume(public_id: str) -> ResponseReturnValue:
     """Says what is billed when, and goes on."""

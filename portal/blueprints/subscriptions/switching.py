@@ -28,6 +28,7 @@ from portal.extensions import db
 
 @bp.route("/<public_id>/switch", methods=["GET", "POST"])
 @needs(Permission.SUBSCRIPTIONS_CHANGE)
+@loading.seldom
 @checked_by_form
 def switch(public_id: str) -> ResponseReturnValue:
     """What can be chosen; the difference, once the address says what was; and the change itself."""

@@ -21,7 +21,6 @@ from portal.domain.catalog.models import CancelMode, Product
 from portal.domain.invoices.models import Document
 from portal.domain.people.models import Customer
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import account_language
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
 from portal.domain.subscriptions import forecast, mails, notice, prepaid
@@ -174,7 +173,7 @@ def _credit(
 ) -> Document | None:
     if ending.credit is None:
         return None
-    language = account_language(customer, shop)
+    language = ending.credit.document.language
     with force_locale(language):
         day = locale.date(ending.last_day, language, "long")
         note = _("%(name)s ended on %(date)s: the days after that.", name=subscription.name, date=day)

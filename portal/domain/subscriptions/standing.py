@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import sqlalchemy as sa
 
 from portal.core import clock
+from portal.core.money import round_half_up
+from portal.core.vat import VatCategory
 from portal.domain.catalog.models import IntervalUnit
 from portal.domain.invoices.booking import lock_credit
 from portal.domain.shops.queries import get_shop
@@ -74,7 +78,7 @@ def standing_of(subscription: Subscription, changes: Sequence[SubscriptionChange
         unused_days=subscription.unused_days,
         periods_billed=subscription.periods_billed,
         terms=subscription.terms,
-        changes=tuple(plan for each in changes if (plan := _plan(each, subscription)) is not None),
+        changes=_plans(changes, subscription),
     )
 
 
@@ -109,21 +113,41 @@ def find_waiting(subscription_id: int, kind: ChangeKind) -> SubscriptionChange |
     return next((each for each in list_waiting(subscription_id) if each.kind is kind), None)
 
 
-def _plan(change: SubscriptionChange, subscription: Subscription) -> Plan | None:
-    """A change of price (``amount_minor``, VAT included) or of plan (``switching.planned`` says what it holds)."""
-    data = change.data
-    if change.kind is ChangeKind.PRICE and "amount_minor" in data:
-        price = Price(data["amount_minor"], subscription.vat_category, subscription.vat_rate, True)
-        return Plan(change.effective_on, price)
-    if change.kind is ChangeKind.SWITCH and "unit_price" in data:
-        price = Price.of(
-            Decimal(data["quantity"]),
-            Decimal(data["unit_price"]),
-            type(subscription.vat_category)(data["vat_category"]),
-            Decimal(data["vat_rate"]),
-            data["prices_include_vat"],
-        )
-        unit, count = IntervalUnit(data["interval_unit"]), int(data["interval_count"])
-        same = (unit, count) == (subscription.interval_unit, subscription.interval_count)
-        return Plan(change.effective_on, price, None if same else (unit, count))
-    return None
+def _plans(changes: Sequence[SubscriptionChange], subscription: Subscription) -> tuple[Plan, ...]:
+    """The waiting changes of price and plan, in the order in which they begin.
+
+    A new price (``amount_minor``, VAT included) was made for the plan and quantity of its day: for more of the same it
+    counts in proportion, and for another plan not at all. What a change of plan holds says ``switching.planned``.
+    """
+    found: list[Plan] = []
+    product_id, times = subscription.product_id, Fraction(1)
+    for change in changes:
+        data = change.data
+        if change.kind is ChangeKind.SWITCH and "unit_price" in data:
+            product_id = data["product_id"]
+            times = Fraction(Decimal(data["quantity"])) / Fraction(subscription.quantity)
+            found.append(Plan(change.effective_on, *_switched(data, subscription)))
+        elif (
+            change.kind is ChangeKind.PRICE
+            and "amount_minor" in data
+            and product_id == subscription.product_id
+        ):
+            amount = round_half_up(data["amount_minor"] * times)
+            price = Price(amount, subscription.vat_category, subscription.vat_rate, True)
+            found.append(Plan(change.effective_on, price))
+    return tuple(found)
+
+
+def _switched(
+    data: dict[str, Any], subscription: Subscription
+) -> tuple[Price, tuple[IntervalUnit, int] | None]:
+    price = Price.of(
+        Decimal(data["quantity"]),
+        Decimal(data["unit_price"]),
+        VatCategory(data["vat_category"]),
+        Decimal(data["vat_rate"]),
+        data["prices_include_vat"],
+    )
+    interval = IntervalUnit(data["interval_unit"]), int(data["interval_count"])
+    same = interval == (subscription.interval_unit, subscription.interval_count)
+    return price, None if same else interval

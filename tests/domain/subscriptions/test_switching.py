@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -168,6 +169,29 @@ def test_who_was_told_something_else_is_asked_again(subscription: Subscription, 
     with pytest.raises(Conflict):
         switch(subscription, yearly.public_id, told=told)
     assert changes(subscription) == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "quantity", "later"),
+    [("own", 3, 9900), ("yearly", 1, 30000)],
+    ids=["more of it", "another plan"],
+)
+def test_a_new_price_counts_for_what_it_was_made_for(
+    subscription: Subscription, yearly: Product, plan: str, quantity: int, later: int
+) -> None:
+    """€ 33 instead of € 30: for three it is three times that, and of another plan it is not the price."""
+    price = SubscriptionChange(
+        subscription_id=subscription.id,
+        kind=ChangeKind.PRICE,
+        effective_on=date(2027, 1, 1),
+        data={"amount_minor": 3300},
+        created_at=START,
+    )
+    db.session.add(price)
+    db.session.flush()
+    switch(subscription, own(subscription) if plan == "own" else yearly.public_id, quantity)
+    _first, second = islice(bills(standing_of(subscription)), 2)
+    assert second.amount_minor == later
 
 
 @pytest.mark.parametrize("status", SubscriptionStatus)
