@@ -99,5 +99,5 @@ def _page(opened: Opened, ending: Ending, form: ConfirmForm) -> str:
         form=form,
         at_once=ending.at_once,
         facts=previews.ending(ending, opened.facts),
-        loses_switch=previews.has_switch(opened.changes) and not ending.at_once,
+        loses_switch=ending.loses_switch and not ending.at_once,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -20,7 +18,7 @@ from portal.core.shops import current_shop
 from portal.domain.people.models import CustomerKind
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import queries
-from portal.domain.subscriptions.models import ChangeKind, SubscriptionStatus
+from portal.domain.subscriptions.models import SubscriptionStatus
 from portal.domain.subscriptions.queries import SubscriptionFacts
 from portal.domain.subscriptions.self_service import Act, makes_sense
 from portal.domain.tickets.models import TicketType
@@ -45,17 +43,11 @@ seldom = limiter.shared_limit("60 per hour", scope="subscriptions", key_func=_wh
 
 @dataclass(frozen=True)
 class Opened:
-    """A subscription with the account whose page this is, and the changes that wait."""
+    """A subscription with the account whose page this is, and the day where its shop is."""
 
     facts: SubscriptionFacts
     account: MembershipInfo
-    changes: Sequence[Any]
     today: date
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether a cancellation waits for its date."""
-        return any(change.kind is ChangeKind.CANCEL for change in self.changes)
 
     def may(self, act: Act) -> bool:
         """Whether its product allows it and its status makes sense of it; the role is the view's to ask."""
@@ -63,7 +55,7 @@ class Opened:
 
     def makes_sense(self, act: Act) -> bool:
         """Whether it can be done as it stands."""
-        return makes_sense(act, self.facts.status, is_cancelled=self.is_cancelled)
+        return makes_sense(act, self.facts.status, is_cancelled=self.facts.is_cancelled)
 
 
 def load(public_id: str) -> Opened:
@@ -73,8 +65,7 @@ def load(public_id: str) -> Opened:
     facts = queries.get_subscription(
         public_id, customer_ids=access.customer_ids(), mode=Mode(shop.mode), today=today
     )
-    account = access.open_for(facts.customer_id)
-    return Opened(facts, account, queries.list_pending_changes(facts.id), today)
+    return Opened(facts, access.open_for(facts.customer_id), today)
 
 
 def kept_from(opened: Opened, act: Act) -> ResponseReturnValue | None:
@@ -101,7 +92,7 @@ def ask_url(facts: SubscriptionFacts, act: Act) -> str:
 
 def nothing_to_do(opened: Opened, act: Act) -> str:
     """Why there is nothing to do, as after a second click."""
-    if opened.is_cancelled or opened.facts.status is SubscriptionStatus.CANCELLED:
+    if opened.facts.is_cancelled or opened.facts.status is SubscriptionStatus.CANCELLED:
         return str(_("This subscription is cancelled already."))
     if act is Act.RESUME:
         return str(_("This subscription is not paused."))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -15,7 +13,6 @@ from portal.domain.catalog.models import Product
 from portal.domain.subscriptions.cancelling import Ending
 from portal.domain.subscriptions.forecast import Bill
 from portal.domain.subscriptions.intervals import interval_text
-from portal.domain.subscriptions.models import ChangeKind
 from portal.domain.subscriptions.pausing import Pause, Resumption
 from portal.domain.subscriptions.queries import SubscriptionFacts
 from portal.domain.subscriptions.switching import Difference, Terms
@@ -84,11 +81,6 @@ def plan_price(amount_minor: int, plan: Product, facts: SubscriptionFacts) -> st
     """What one of a plan costs, and how often."""
     unit, count = plan.interval_unit or facts.interval_unit, plan.interval_count
     return f"{_money(amount_minor, facts)} / {interval_text(unit, count)}"
-
-
-def has_switch(changes: Sequence[Any]) -> bool:
-    """Whether a change of plan waits."""
-    return any(change.kind is ChangeKind.SWITCH for change in changes)
 
 
 def _then(found: Resumption, facts: SubscriptionFacts) -> Facts:

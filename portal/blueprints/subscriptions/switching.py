@@ -19,8 +19,8 @@ from portal.core.templating import language
 from portal.domain.methods.queries import list_chargeable
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions import paying_with, switching
-from portal.domain.subscriptions.models import Subscription
 from portal.domain.subscriptions.self_service import Act
+from portal.domain.subscriptions.standing import read_whole
 from portal.domain.subscriptions.states import RUNNING
 from portal.domain.subscriptions.switching import Difference
 from portal.extensions import db
@@ -108,7 +108,9 @@ def choose_method(public_id: str) -> ResponseReturnValue:
 
 
 def _switch_page(opened: Opened, form: SwitchForm, *, shown: bool) -> str:
-    subscription = db.session.get_one(Subscription, opened.facts.id)
+    # The rules find what this holds without asking for it again.
+    whole = read_whole(opened.facts.id)
+    subscription = whole.subscription
     plans = switching.list_plans(subscription)
     found: Difference | None = None
     if shown and not (form.plan.errors or form.quantity.errors):
@@ -149,7 +151,6 @@ def _confirmation(form: SwitchForm, found: Difference | None) -> SwitchForm | No
 
 def _method_page(opened: Opened, form: MethodForm) -> str:
     methods = list_chargeable(opened.facts.customer_id)
-    current = db.session.get_one(Subscription, opened.facts.id).payment_method_id
     return render_template(
         "subscriptions/method.html",
         subscription=opened.facts,
@@ -163,5 +164,7 @@ def _method_page(opened: Opened, form: MethodForm) -> str:
             }
             for method in methods
         ],
-        selected=next((each.public_id for each in methods if each.id == current), None),
+        selected=next(
+            (each.public_id for each in methods if each.id == opened.facts.payment_method_id), None
+        ),
     )

@@ -67,7 +67,9 @@ def show(public_id: str) -> ResponseReturnValue:
         quantity=show_subscription.quantity(facts),
         method=show_subscription.method(facts),
         answers=[(answer["label"], answer["value"]) for answer in facts.answers],
-        changes=[show_subscription.change(row, facts, account) for row in opened.changes],
+        changes=[
+            show_subscription.change(row, facts, account) for row in queries.list_pending_changes(facts.id)
+        ],
         acts={act.value: may_change and opened.may(act) for act in Act},
         method_url=(
             url_for("subscriptions.choose_method", public_id=public_id)

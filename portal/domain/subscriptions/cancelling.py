@@ -6,6 +6,7 @@ what is due calls ``end`` on the date.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,14 +18,14 @@ from portal.core import audit, locale, signals
 from portal.core.audit import Actor
 from portal.core.errors import Conflict
 from portal.core.tables import LabelEnum
-from portal.domain.catalog.models import CancelMode, Product
+from portal.domain.catalog.models import CancelMode
 from portal.domain.invoices.models import Document
 from portal.domain.people.models import Customer
 from portal.domain.people.queries import get_customer
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
 from portal.domain.subscriptions import forecast, mails, notice, prepaid
-from portal.domain.subscriptions.forecast import DAY, Bill, Standing
+from portal.domain.subscriptions.forecast import DAY, Bill
 from portal.domain.subscriptions.models import (
     ChangeKind,
     ChangeStatus,
@@ -33,9 +34,11 @@ from portal.domain.subscriptions.models import (
     SubscriptionStatus,
 )
 from portal.domain.subscriptions.standing import (
+    Whole,
     find_waiting,
     list_waiting,
     lock_subscription,
+    read_whole,
     standing_of,
     today_of,
 )
@@ -72,6 +75,8 @@ class Ending:
     last_day: date
     bills: tuple[Bill, ...]
     credit: prepaid.Rest | None
+    #: Whether a planned change of plan is off then.
+    loses_switch: bool = False
 
     @property
     def token(self) -> str:
@@ -83,37 +88,36 @@ class Ending:
 
 def preview(subscription_id: int, *, today: date) -> Ending:
     """What cancelling means today. For the page that asks; nothing is held."""
-    subscription = db.session.get_one(Subscription, subscription_id)
-    return _ending(subscription, standing_of(subscription), today=today)
+    return _ending(read_whole(subscription_id), list_waiting(subscription_id), today=today)
 
 
-def ends_at_once(subscription: Subscription) -> bool:
+def ends_at_once(whole: Whole) -> bool:
     """Whether a cancellation needs no notice: its product says so, or nothing began yet."""
-    if subscription.status is SubscriptionStatus.PENDING_MANDATE:
-        return True
-    product = db.session.get_one(Product, subscription.product_id)
-    return product.cancel_mode is CancelMode.IMMEDIATE
+    never_began = whole.subscription.status is SubscriptionStatus.PENDING_MANDATE
+    return never_began or whole.product.cancel_mode is CancelMode.IMMEDIATE
 
 
-def _ending(subscription: Subscription, standing: Standing, *, today: date, locked: bool = False) -> Ending:
-    at_once = ends_at_once(subscription)
+def _ending(
+    whole: Whole, changes: Sequence[SubscriptionChange], *, today: date, locked: bool = False
+) -> Ending:
+    # A planned change of plan is off with the cancellation, so nothing is billed by it.
+    kept = [each for each in changes if each.kind is not ChangeKind.SWITCH]
+    standing = standing_of(whole, kept)
+    at_once = ends_at_once(whole)
     if at_once:
         # The day has begun, so it counts as used.
         effective, last_day = today, today
         bills: tuple[Bill, ...] = ()
     else:
-        product = db.session.get_one(Product, subscription.product_id)
         effective = notice.effective_on(
-            standing,
-            today=today,
-            notice_days=product.notice_days,
-            kind=get_customer(subscription.customer_id).kind,
+            standing, today=today, notice_days=whole.product.notice_days, kind=whole.customer.kind
         )
         last_day = effective - DAY
         bills = tuple(forecast.bills(standing, until=effective))
     # A bill of before the end is for no day after it, so only what is paid already can be too much.
     days = 0 if bills else forecast.prepaid_days(standing, last_day + DAY)
-    return Ending(at_once, effective, last_day, bills, prepaid.rest_of(subscription, days, locked=locked))
+    rest = prepaid.rest_of(whole, days, locked=locked)
+    return Ending(at_once, effective, last_day, bills, rest, len(kept) < len(changes))
 
 
 def cancel_now(subscription_id: int, *, told: str | None, actor: Actor, now: datetime) -> Ending | None:
@@ -125,9 +129,11 @@ def cancel_now(subscription_id: int, *, told: str | None, actor: Actor, now: dat
     subscription = lock_subscription(subscription_id)
     if LIFE.next(subscription.status, Move.CANCEL) is None:
         return None
-    if not ends_at_once(subscription):
+    whole = read_whole(subscription_id)
+    if not ends_at_once(whole):
         raise _changed()
-    ending = _ending(subscription, standing_of(subscription), today=today_of(subscription, now), locked=True)
+    today = today_of(subscription, now)
+    ending = _ending(whole, list_waiting(subscription_id), today=today, locked=True)
     if told is not None and told != ending.token:
         raise _changed()
     end(subscription, ending, actor=actor, now=now)
@@ -197,15 +203,16 @@ def request(
     known = find_waiting(subscription_id, ChangeKind.CANCEL)
     if known is not None:
         return known, None
-    if LIFE.next(subscription.status, Move.CANCEL) is None or ends_at_once(subscription):
+    whole, waiting = read_whole(subscription_id), list_waiting(subscription_id)
+    if LIFE.next(subscription.status, Move.CANCEL) is None or ends_at_once(whole):
         raise _changed()
     today = today_of(subscription, now)
-    ending = _ending(subscription, standing_of(subscription, _without_switch(subscription)), today=today)
+    ending = _ending(whole, waiting, today=today)
     if told is not None and told != ending.token:
         raise _changed()
-    for change in list_waiting(subscription_id):
-        if change.kind is ChangeKind.SWITCH:
-            change.status, change.done_at = ChangeStatus.WITHDRAWN, now
+    for other in waiting:
+        if other.kind is ChangeKind.SWITCH:
+            other.status, other.done_at = ChangeStatus.WITHDRAWN, now
     change = SubscriptionChange(
         subscription_id=subscription_id,
         kind=ChangeKind.CANCEL,
@@ -264,10 +271,6 @@ def withdraw(subscription_id: int, *, actor: Actor, now: datetime) -> Subscripti
     db.session.flush()
     mails.cancellation_withdrawn(subscription, now=now)
     return change
-
-
-def _without_switch(subscription: Subscription) -> list[SubscriptionChange]:
-    return [each for each in list_waiting(subscription.id) if each.kind is not ChangeKind.SWITCH]
 
 
 def _changed() -> Conflict:

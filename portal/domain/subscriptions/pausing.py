@@ -19,7 +19,14 @@ from portal.domain.subscriptions.cadence import add_months
 from portal.domain.subscriptions.cancelling import hold_bill
 from portal.domain.subscriptions.forecast import DAY, Bill, Standing
 from portal.domain.subscriptions.models import ChangeKind, Subscription, SubscriptionStatus
-from portal.domain.subscriptions.standing import find_waiting, lock_subscription, standing_of, today_of
+from portal.domain.subscriptions.standing import (
+    find_waiting,
+    list_waiting,
+    lock_subscription,
+    read_whole,
+    standing_of,
+    today_of,
+)
 from portal.domain.subscriptions.states import LIFE, Move
 from portal.extensions import db
 
@@ -68,12 +75,12 @@ class Pause:
 def preview_pause(subscription_id: int, *, until: date | None, today: date) -> Pause:
     """What pausing today means. For the page that asks; nothing is held. Raises as ``pause`` does for a date."""
     _check_date(until, today)
-    return _pause(standing_of(db.session.get_one(Subscription, subscription_id)), today, until)
+    return _pause(_standing(subscription_id), today, until)
 
 
 def preview_resume(subscription_id: int, *, today: date) -> Resumption:
     """What resuming today means. For the page that asks; nothing is held."""
-    return resumption_of(standing_of(db.session.get_one(Subscription, subscription_id)), today)
+    return resumption_of(_standing(subscription_id), today)
 
 
 def resumption_of(standing: Standing, on: date) -> Resumption:
@@ -101,7 +108,7 @@ def pause(
     _check_date(until, today)
     if find_waiting(subscription_id, ChangeKind.CANCEL) is not None:
         raise Conflict(_l("It is cancelled. Take the cancellation back first, then you can pause it."))
-    found = _pause(standing_of(subscription), today, until)
+    found = _pause(_standing(subscription_id), today, until)
     if told is not None and told != found.token:
         raise _changed()
     before, subscription.status = subscription.status, after
@@ -131,7 +138,7 @@ def resume(
     preview that somebody confirmed; ``Conflict`` when it means something else by now. Raises ``IllegalMove``.
     """
     subscription = lock_subscription(subscription_id)
-    standing = standing_of(subscription)
+    standing = _standing(subscription_id)
     in_trial = standing.is_in_trial and subscription.unused_days > 0
     if subscription.status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIAL):
         return None
@@ -164,6 +171,10 @@ def resume(
     db.session.flush()
     mails.resumed(subscription, found, now=now)
     return found
+
+
+def _standing(subscription_id: int) -> Standing:
+    return standing_of(read_whole(subscription_id), list_waiting(subscription_id))
 
 
 def _pause(standing: Standing, today: date, until: date | None) -> Pause:

@@ -8,8 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-import sqlalchemy as sa
-
 from portal.core import vat
 from portal.core.audit import Actor
 from portal.domain.invoices import crediting
@@ -18,8 +16,8 @@ from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentLine, DocumentStatus
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
-from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod
 from portal.domain.subscriptions.prices import part
+from portal.domain.subscriptions.standing import Whole
 from portal.extensions import db
 
 
@@ -36,15 +34,13 @@ class Rest:
     off_minor: int
 
 
-def rest_of(subscription: Subscription, days: int, *, locked: bool = False) -> Rest | None:
+def rest_of(whole: Whole, days: int, *, locked: bool = False) -> Rest | None:
     """What is credited for so many days of the period that was billed last; None for nothing.
 
     ``locked`` holds its invoice, which the action does that credits it: the customer's credit is held before.
     """
-    if days <= 0:
-        return None
-    period = last_period(subscription.id)
-    if period is None or period.document_id is None:
+    period = whole.period
+    if days <= 0 or period is None or period.document_id is None:
         return None
     if locked:
         (document,) = lock_documents([period.document_id])
@@ -53,7 +49,7 @@ def rest_of(subscription: Subscription, days: int, *, locked: bool = False) -> R
     if document.status not in (DocumentStatus.OPEN, DocumentStatus.SETTLED):
         return None
     of_days = (period.ends_on - period.starts_on).days + 1
-    own = [line for line in document.lines if line.product_id == subscription.product_id]
+    own = [line for line in document.lines if line.product_id == whole.product.id]
     billed = own or list(document.lines)
     lines = part_of_lines(
         billed, min(days, of_days), of_days, document.prices_include_vat, crediting.creditable(document)
@@ -69,16 +65,6 @@ def credit_rest(
     """The credit note for a rest that was looked up ``locked``."""
     return crediting.credit_invoice(
         rest.document, rest.lines, shop=shop, customer=customer, note=note, actor=actor, now=now
-    )
-
-
-def last_period(subscription_id: int) -> SubscriptionPeriod | None:
-    """The period that was billed last."""
-    return db.session.scalar(
-        sa.select(SubscriptionPeriod)
-        .where(SubscriptionPeriod.subscription_id == subscription_id)
-        .order_by(SubscriptionPeriod.starts_on.desc())
-        .limit(1)
     )
 
 

@@ -23,6 +23,7 @@ from portal.domain.people.models import Customer, CustomerKind
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import switching
 from portal.domain.subscriptions.models import (
+    ChangeKind,
     ChangeStatus,
     Subscription,
     SubscriptionChange,
@@ -53,10 +54,13 @@ class SubscriptionFacts(SubscriptionRow):
     period_end: date | None
     ended_on: date | None
     answers: list[Any]
+    payment_method_id: int | None
     method_kind: MethodKind | None
     method_masked: str
     customer_kind: CustomerKind
     toggles: Toggles
+    #: Whether a cancellation waits for its date.
+    is_cancelled: bool
 
 
 def active_count(customer_id: int, mode: Mode) -> sa.ScalarSelect[int]:
@@ -131,11 +135,19 @@ def get_subscription(
             Subscription.answers,
             PaymentMethod.kind.label("method_kind"),
             PaymentMethod.masked.label("method_masked"),
+            Subscription.payment_method_id,
             Customer.kind.label("customer_kind"),
             Product.allow_self_management,
             Product.allow_pause,
             Product.allow_cancel,
             sa.or_(Product.most_quantity > 1, _has_other_plan()).label("offers_switch"),
+            sa.exists()
+            .where(
+                SubscriptionChange.subscription_id == Subscription.id,
+                SubscriptionChange.kind == ChangeKind.CANCEL,
+                SubscriptionChange.status == ChangeStatus.WAITING,
+            )
+            .label("is_cancelled"),
         )
         .join(Product, Product.id == Subscription.product_id)
         .join(Customer, Customer.id == Subscription.customer_id)
@@ -165,9 +177,11 @@ def get_subscription(
         period_end=row.period_end,
         ended_on=row.ended_on,
         answers=row.answers,
+        payment_method_id=row.payment_method_id,
         method_kind=row.method_kind,
         method_masked=row.method_masked or "",
         customer_kind=row.customer_kind,
+        is_cancelled=bool(row.is_cancelled),
         toggles=Toggles(
             row.allow_self_management, row.allow_pause, row.allow_cancel, bool(row.offers_switch)
         ),

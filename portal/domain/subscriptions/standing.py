@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,8 +14,9 @@ import sqlalchemy as sa
 from portal.core import clock
 from portal.core.money import round_half_up
 from portal.core.vat import VatCategory
-from portal.domain.catalog.models import IntervalUnit
+from portal.domain.catalog.models import IntervalUnit, Product
 from portal.domain.invoices.booking import lock_credit
+from portal.domain.people.models import Customer
 from portal.domain.shops.queries import get_shop
 from portal.domain.subscriptions.forecast import DAY, Plan, Standing
 from portal.domain.subscriptions.models import (
@@ -22,9 +24,9 @@ from portal.domain.subscriptions.models import (
     ChangeStatus,
     Subscription,
     SubscriptionChange,
+    SubscriptionPeriod,
     SubscriptionStatus,
 )
-from portal.domain.subscriptions.prepaid import last_period
 from portal.domain.subscriptions.prices import Price
 from portal.extensions import db
 
@@ -45,11 +47,39 @@ def today_of(subscription: Subscription, now: datetime) -> date:
     return clock.today(get_shop(subscription.shop_id).time_zone, now)
 
 
-def standing_of(subscription: Subscription, changes: Sequence[SubscriptionChange] | None = None) -> Standing:
-    """How it stands, with the changes of price and plan that wait; ``changes`` where the caller has them."""
-    if changes is None:
-        changes = list_waiting(subscription.id)
-    period = last_period(subscription.id)
+@dataclass(frozen=True)
+class Whole:
+    """A subscription with what its rules ask about: its product, its account, and the period that was billed last."""
+
+    subscription: Subscription
+    product: Product
+    customer: Customer
+    period: SubscriptionPeriod | None
+
+
+def read_whole(subscription_id: int) -> Whole:
+    """A subscription that the caller looked up or holds, in one statement."""
+    last = (
+        sa.select(SubscriptionPeriod.id)
+        .where(SubscriptionPeriod.subscription_id == subscription_id)
+        .order_by(SubscriptionPeriod.starts_on.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = db.session.execute(
+        sa.select(Subscription, Product, Customer, SubscriptionPeriod)
+        .join(Product, Product.id == Subscription.product_id)
+        .join(Customer, Customer.id == Subscription.customer_id)
+        .outerjoin(SubscriptionPeriod, SubscriptionPeriod.id == last)
+        .where(Subscription.id == subscription_id)
+        .execution_options(populate_existing=True)
+    ).one()
+    return Whole(*row)
+
+
+def standing_of(whole: Whole, changes: Sequence[SubscriptionChange]) -> Standing:
+    """How it stands, with the changes that wait, of which those of price and plan count."""
+    subscription, period = whole.subscription, whole.period
     grid_day: date | None = None
     if period is not None:
         grid_day = period.ends_on + DAY

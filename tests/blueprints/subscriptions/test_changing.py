@@ -431,4 +431,4 @@ def test_the_statements_of_a_page_stay_the_same(
             )
     many = count()
     assert few == many, dict(zip(pages, zip(few, many, strict=True), strict=True))
-    assert many[0] <= 6 and max(many) <= 14, many
+    assert many[0] <= 6 and max(many) <= 7, many

@@ -27,7 +27,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionChange,
     SubscriptionStatus,
 )
-from portal.domain.subscriptions.prepaid import last_period
+from portal.domain.subscriptions.standing import read_whole
 from portal.domain.subscriptions.states import RUNNING
 from portal.domain.tickets.cancelling import request_cancellation, withdraw_cancellation
 from portal.domain.tickets.models import Ticket, TicketMessage, TicketStatus, TicketType
@@ -253,7 +253,7 @@ def test_a_consumer_past_the_first_year_gets_the_rest_back(ids: Any) -> None:
         "period_end": date(2027, 10, 31), "plan": {"notice_days": 365},
     }  # fmt: skip
     subscription, _invoice = make_billed(ids.emma_account, **options)
-    period = last_period(subscription.id)
+    period = read_whole(subscription.id).period
     assert period is not None
     period.ends_on = date(2027, 10, 31)
     db.session.flush()

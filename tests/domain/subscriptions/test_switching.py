@@ -13,7 +13,7 @@ from portal.core.errors import Conflict, DomainError
 from portal.core.vat import VatCategory
 from portal.domain.catalog.models import IntervalUnit, Product, ProductKind
 from portal.domain.subscriptions import switching
-from portal.domain.subscriptions.forecast import bills
+from portal.domain.subscriptions.forecast import Standing, bills
 from portal.domain.subscriptions.models import (
     ChangeKind,
     ChangeStatus,
@@ -21,7 +21,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionChange,
     SubscriptionStatus,
 )
-from portal.domain.subscriptions.standing import standing_of
+from portal.domain.subscriptions.standing import list_waiting, read_whole, standing_of
 from portal.domain.subscriptions.states import BILLED
 from portal.domain.subscriptions.switching import Difference
 from portal.extensions import db
@@ -56,6 +56,10 @@ def own(subscription: Subscription) -> str:
     return db.session.get_one(Product, subscription.product_id).public_id
 
 
+def standing(subscription: Subscription) -> Standing:
+    return standing_of(read_whole(subscription.id), list_waiting(subscription.id))
+
+
 def switch(
     subscription: Subscription, plan: str, quantity: int = 1, told: str | None = None
 ) -> Difference | None:
@@ -86,7 +90,7 @@ def test_another_plan_with_the_difference_first(subscription: Subscription, year
         "not before its day"
     )
     assert events() == ["subscription.switch_planned"] and mails() == ["switch_planned"]
-    first = next(bills(standing_of(subscription)))
+    first = next(bills(standing(subscription)))
     assert (first.first_day, first.last_day, first.amount_minor) == (
         date(2026, 12, 1), date(2027, 11, 30), 30000,
     )  # fmt: skip
@@ -190,7 +194,7 @@ def test_a_new_price_counts_for_what_it_was_made_for(
     db.session.add(price)
     db.session.flush()
     switch(subscription, own(subscription) if plan == "own" else yearly.public_id, quantity)
-    _first, second = islice(bills(standing_of(subscription)), 2)
+    _first, second = islice(bills(standing(subscription)), 2)
     assert second.amount_minor == later
 
 
