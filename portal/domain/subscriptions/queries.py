@@ -23,7 +23,6 @@ from portal.domain.people.models import Customer, CustomerKind
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import switching
 from portal.domain.subscriptions.models import (
-    ChangeKind,
     ChangeStatus,
     Subscription,
     SubscriptionChange,
@@ -59,8 +58,11 @@ class SubscriptionFacts(SubscriptionRow):
     method_masked: str
     customer_kind: CustomerKind
     toggles: Toggles
-    #: Whether a cancellation waits for its date.
-    is_cancelled: bool
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a cancellation waits for its date."""
+        return self.last_day is not None
 
 
 def active_count(customer_id: int, mode: Mode) -> sa.ScalarSelect[int]:
@@ -141,13 +143,6 @@ def get_subscription(
             Product.allow_pause,
             Product.allow_cancel,
             sa.or_(Product.most_quantity > 1, _has_other_plan()).label("offers_switch"),
-            sa.exists()
-            .where(
-                SubscriptionChange.subscription_id == Subscription.id,
-                SubscriptionChange.kind == ChangeKind.CANCEL,
-                SubscriptionChange.status == ChangeStatus.WAITING,
-            )
-            .label("is_cancelled"),
         )
         .join(Product, Product.id == Subscription.product_id)
         .join(Customer, Customer.id == Subscription.customer_id)
@@ -181,7 +176,6 @@ def get_subscription(
         method_kind=row.method_kind,
         method_masked=row.method_masked or "",
         customer_kind=row.customer_kind,
-        is_cancelled=bool(row.is_cancelled),
         toggles=Toggles(
             row.allow_self_management, row.allow_pause, row.allow_cancel, bool(row.offers_switch)
         ),
