@@ -20,10 +20,10 @@ from portal.domain.orders.models import Download, Order, OrderLine, OrderStatus
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people.models import ContactPerson, ContactRole
 from portal.domain.shops.models import Mode
-from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
+from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionStatus
 from portal.domain.tickets.models import AuthorKind, Ticket, TicketAttachment, TicketMessage
 from portal.extensions import db
-from tests.cast import START
+from tests.cast import START, make_invoice
 
 #: What somebody types who wants to see whether we look.
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -95,19 +95,33 @@ def make_download(order: Order, *, expires_at: datetime, **options: Any) -> Down
     return download
 
 
-def make_subscription(customer_id: int, **options: Any) -> Subscription:
-    """An active subscription of € 24.50 every two weeks, next billed two weeks after the start."""
+def make_plan(**options: Any) -> Product:
+    """A subscription that is sold for € 24.50 every two weeks."""
     product = Product(
-        name="Coffee beans, 1 kg",
-        kind=ProductKind.SUBSCRIPTION,
-        unit_price=Decimal(2450),
-        vat_rate=Decimal(21),
-        interval_unit=IntervalUnit.WEEK,
-        interval_count=2,
-        created_at=START,
+        **{
+            "name": "Coffee beans, 1 kg",
+            "kind": ProductKind.SUBSCRIPTION,
+            "unit_price": Decimal(2450),
+            "vat_rate": Decimal(21),
+            "interval_unit": IntervalUnit.WEEK,
+            "interval_count": 2,
+            "created_at": START,
+            **options,
+        }
     )
     db.session.add(product)
     db.session.flush()
+    return product
+
+
+def make_subscription(
+    customer_id: int, *, plan: dict[str, Any] | None = None, **options: Any
+) -> Subscription:
+    """An active subscription of € 24.50 every two weeks, next billed two weeks after the start.
+
+    ``plan`` are settings of its product.
+    """
+    product = make_plan(**(plan or {}))
     subscription = Subscription(
         **{
             "mode": Mode.TEST,
@@ -132,6 +146,41 @@ def make_subscription(customer_id: int, **options: Any) -> Subscription:
     db.session.add(subscription)
     db.session.flush()
     return subscription
+
+
+def make_billed(customer_id: int, **options: Any) -> tuple[Subscription, Document]:
+    """A subscription of € 30 a month, billed on the day of the cast for the thirty days of November."""
+    first, last = START.date(), START.date() + timedelta(days=29)
+    subscription = make_subscription(
+        customer_id,
+        **{
+            "unit_price": Decimal(3000),
+            "amount_minor": 3000,
+            "interval_unit": IntervalUnit.MONTH,
+            "interval_count": 1,
+            "period_start": first,
+            "period_end": last,
+            "next_billing_on": last + timedelta(days=1),
+            "periods_billed": 1,
+            **options,
+        },
+    )
+    invoice = make_invoice(
+        customer_id,
+        amount_minor=3000,
+        subscription_id=subscription.id,
+        prices_include_vat=subscription.prices_include_vat,
+    )
+    period = SubscriptionPeriod(
+        subscription_id=subscription.id,
+        starts_on=first,
+        ends_on=last,
+        document_id=invoice.id,
+        created_at=START,
+    )
+    db.session.add(period)
+    db.session.flush()
+    return subscription, invoice
 
 
 def make_method(customer_id: int, **options: Any) -> PaymentMethod:

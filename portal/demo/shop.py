@@ -12,7 +12,7 @@ from portal.core import pdf, storage
 from portal.core.tenancy import shop_scope
 from portal.core.vat import VatCategory
 from portal.demo.story import TIME_ZONE, Story
-from portal.domain.catalog.models import IntervalUnit, Product, ProductFile, ProductKind
+from portal.domain.catalog.models import CancelMode, IntervalUnit, Product, ProductFile, ProductKind
 from portal.domain.people.actions import create_staff
 from portal.domain.people.models import StaffRole
 from portal.domain.shops.actions import checked_domain, create_shop
@@ -139,12 +139,21 @@ def stock(story: Story) -> None:
     """Everything that is sold, by its short name, with the files of what is digital."""
     for article in ARTICLES:
         _keep(story, article)
-    _subscription(story, "coffee_subscription", "coffee", IntervalUnit.WEEK, 2)
+    # The same coffee in two rhythms: who has the one can change to the other, or take more of it.
+    _subscription(
+        story, "coffee_subscription", "coffee", IntervalUnit.WEEK, 2, switch_group="coffee", most_quantity=4
+    )
+    month = _Article(
+        "month", "Koffiebonen, 2 kg", 4600, FOOD, "Koffie", "coffee", "Elke maand twee zakken van dinsdag."
+    )
+    _subscription(story, "month_subscription", month, IntervalUnit.MONTH, 1, switch_group="coffee")
     _subscription(story, "sourdough_subscription", "sourdough", IntervalUnit.WEEK, 1, trial_days=14)
     letter = _Article(
         "letter", "Bakkersbrief", 300, FOOD, "Zoet", "mail", "Een gedrukte brief met een recept."
     )
-    _subscription(story, "letter_subscription", letter, IntervalUnit.MONTH, 1)
+    _subscription(
+        story, "letter_subscription", letter, IntervalUnit.MONTH, 1, cancel_mode=CancelMode.IMMEDIATE
+    )
     sundays = _Article(
         "sundays", "Croissants, zondag", 4560, FOOD, "Brood", "bread", "Elke zondag zes stuks."
     )
@@ -152,7 +161,7 @@ def stock(story: Story) -> None:
     office = _Article(
         "office", "Koffie voor kantoor, 5 kg", 9701, FOOD, "Koffie", "coffee", "Bonen voor twintig mensen."
     )
-    _subscription(story, "office_subscription", office, IntervalUnit.MONTH, 1)
+    _subscription(story, "office_subscription", office, IntervalUnit.MONTH, 1, allow_self_management=False)
     service = _Article(
         "service", "Onderhoud espressomachine", 7260, GOODS, "Gereedschap", "settings", "Elk kwartaal."
     )
@@ -184,7 +193,7 @@ def _keep(story: Story, article: _Article, *, key: str | None = None, **options:
 
 
 def _subscription(
-    story: Story, key: str, article: str | _Article, unit: IntervalUnit, count: int, *, trial_days: int = 0
+    story: Story, key: str, article: str | _Article, unit: IntervalUnit, count: int, **options: object
 ) -> None:
     if isinstance(article, str):
         article = next(each for each in ARTICLES if each.key == article)
@@ -195,7 +204,7 @@ def _subscription(
         kind=ProductKind.SUBSCRIPTION,
         interval_unit=unit,
         interval_count=count,
-        trial_days=trial_days,
+        **options,
     )
 
 

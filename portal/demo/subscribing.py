@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -15,20 +14,25 @@ from portal.domain.catalog.models import IntervalUnit
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document
 from portal.domain.people.models import Customer
-from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionStatus
+from portal.domain.subscriptions import cancelling
+from portal.domain.subscriptions.cadence import DAYS, MONTHS, add_months
+from portal.domain.subscriptions.cancelling import Reason
+from portal.domain.subscriptions.models import (
+    ChangeKind,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionPeriod,
+    SubscriptionStatus,
+)
 from portal.domain.subscriptions.states import LIFE, Move
-
-MONTHS = {IntervalUnit.MONTH: 1, IntervalUnit.QUARTER: 3, IntervalUnit.YEAR: 12}
-DAYS = {IntervalUnit.DAY: 1, IntervalUnit.WEEK: 7}
+from portal.domain.tickets.cancelling import TICKET
 
 
 def nth_start(start: date, unit: IntervalUnit, count: int, number: int) -> date:
     """The day on which the period after so many others begins; the day of the month of the first is kept."""
     if unit in DAYS:
         return start + timedelta(days=DAYS[unit] * count * number)
-    months = start.month - 1 + MONTHS[unit] * count * number
-    year, month = start.year + months // 12, months % 12 + 1
-    return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+    return add_months(start, MONTHS[unit] * count * number)
 
 
 def begin(
@@ -127,6 +131,32 @@ def bill_period(story: Story, subscription: Subscription, customer: Customer, *,
     return invoice
 
 
+def ask_to_end(story: Story, key: str, ticket: str, reason: Reason, *, now: datetime) -> None:
+    """A cancellation with notice that was asked for in a ticket, and waits for its date."""
+    subscription, today = story.subscriptions[key], story.local_day(now)
+    ending = cancelling.preview(subscription.id, today=today)
+    change = SubscriptionChange(
+        subscription_id=subscription.id,
+        kind=ChangeKind.CANCEL,
+        effective_on=ending.effective_on,
+        data={
+            "asked_on": today.isoformat(),
+            "reason": reason.value,
+            TICKET: story.tickets[ticket].public_id,
+        },
+        created_at=now,
+    )
+    cancelling.hold_bill(subscription, change)
+    story.add(change)
+    story.record(
+        "subscription.cancellation_requested",
+        subscription,
+        now=now,
+        effective_on=ending.effective_on.isoformat(),
+        reason=reason.value,
+    )
+
+
 def move(story: Story, subscription: Subscription, step: Move, *, now: datetime) -> None:
     """One legal step of a subscription; what has ended is billed no more."""
     after = LIFE.next(subscription.status, step)
@@ -136,6 +166,9 @@ def move(story: Story, subscription: Subscription, step: Move, *, now: datetime)
     today = story.local_day(now)
     if after is SubscriptionStatus.PAUSED:
         subscription.paused_on = today
+        subscription.unused_days = (
+            max(0, (subscription.period_end - today).days) if subscription.period_end else 0
+        )
         subscription.next_billing_on = None
     if after is SubscriptionStatus.CANCELLED:
         subscription.ended_on = today

@@ -8,9 +8,11 @@ from typing import Any
 
 from portal.core.audit import Actor
 from portal.core.uploads import TEXT, Upload
+from portal.demo import subscribing
 from portal.demo.people import EMMA, JAN
 from portal.demo.story import Story
 from portal.domain.notices.models import Audience, Notice, NoticeTarget, NoticeType
+from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.tickets import actions
 from portal.domain.tickets.models import AuthorKind, Priority, Ticket, TicketMessage, TicketStatus, TicketType
 from portal.domain.tickets.states import LIFE, Move
@@ -25,6 +27,7 @@ Melding: dit bestand bevat geen beeld of geluid.
 def plan(story: Story) -> None:
     """All conversations and notices."""
     _answered(story)
+    _leaving(story)
     _waiting(story)
     _notices(story)
 
@@ -121,6 +124,24 @@ def _answered(story: Story) -> None:
         story.moment(200, "14:15"),
         "Uw nummer is gecontroleerd. Vanaf de volgende factuur is de btw verlegd.",
         Move.RESOLVE,
+    )
+
+
+def _leaving(story: Story) -> None:
+    """Jan cancelled the care of his machine; it runs until its next bill would come."""
+    _ask(
+        story,
+        "leaving",
+        JAN,
+        story.moment(3, "11:20"),
+        TicketType.CANCEL_SUBSCRIPTION,
+        "Onderhoud espressomachine opzeggen",
+        "Reden: Ik heb het niet meer nodig\n\nWe hebben een nieuwe machine met onderhoud erbij. Dank voor alles!",
+        about=lambda: {"subscription_id": story.subscriptions["service"].id},
+    )
+    story.at(
+        story.moment(3, "11:21"),
+        lambda now: subscribing.ask_to_end(story, "service", "leaving", Reason.NOT_NEEDED, now=now),
     )
 
 

@@ -16,6 +16,7 @@ import portal.domain.payments.saving_jobs
 import portal.domain.people.forgetting
 import portal.domain.people.jobs
 import portal.domain.subscriptions.models
+import portal.domain.tickets.cancelling
 import portal.domain.tickets.models  # noqa: F401
 from portal.core.wiring import Wiring
 from portal.domain.people.queries import find_signed_in

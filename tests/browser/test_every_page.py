@@ -141,6 +141,7 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     walk.open("/customer/invoices/pay?all=1", "invoices-pay-several")
     walk.each_kind("/customer/orders", "orders")
     walk.each_kind("/customer/subscriptions", "subscriptions")
+    look_at_subscriptions(walk)
     walk.each_kind("/customer/support", "support")
     ticket = window.path
     window.may_fail |= {"/customer/support/new", f"{ticket}/reply"}
@@ -199,6 +200,28 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     walk.done()
 
 
+def look_at_subscriptions(walk: Walk) -> None:
+    """What changes a subscription: each page as it asks, with a day that cannot be, and with the difference shown."""
+    page, section = walk.page, "/customer/subscriptions"
+    walk.open(section, "subscriptions")
+    coffee = page.get_by_role("link", name="Koffiebonen, 1 kg").first.get_attribute("href")
+    letter = page.get_by_role("link", name="Bakkersbrief").first.get_attribute("href")
+    walk.open(f"{coffee}/pause", "subscription-pause")
+    walk.open(f"{coffee}/pause?until=2020-01-01", "subscription-pause-refused")
+    walk.open(f"{coffee}/switch", "subscription-switch")
+    page.check("input[name=plan] >> nth=1")
+    page.click("main form[method=get] button")
+    expect(page.locator("main form[method=post] .btn-primary")).to_be_visible()
+    walk.look("subscription-difference")
+    walk.open(f"{coffee}/method", "subscription-method")
+    walk.open(f"{letter}/resume", "subscription-resume")
+    walk.open(f"{letter}/cancel", "subscription-cancel-at-once")
+    walk.open(f"{coffee}/cancel", "subscription-cancel")
+    walk.window.may_fail.add(f"{coffee}/cancel")
+    page.click("main form .btn-danger")
+    walk.look("subscription-cancel-errors")
+
+
 def look_at_methods(walk: Walk) -> None:
     """Each kind of method, taking one back, and saving a card, which is given up again."""
     page, section = walk.page, "/customer/payment-methods"
@@ -244,6 +267,14 @@ def test_pages_of_an_account_of_several(demo: Installation, visit: OpenWindow) -
         walk.open(f"{saving}/email", "several-account-email")
         assert walk.window.path == f"{saving}/email", "the two addresses are changed apart"
         walk.open("/customer/settings", "several-settings")
+        # His are a business's: one ends on its date, of one the shop keeps the changes to itself.
+        walk.open("/customer/subscriptions", "several-subscriptions")
+        places = [
+            walk.page.get_by_role("link", name=name).first.get_attribute("href")
+            for name in ("Onderhoud espressomachine", "Koffie voor kantoor")
+        ]
+        walk.open(places[0] or "", "several-subscription-ending")
+        walk.open(f"{places[1]}/cancel", "several-subscription-not-here", status=403)
         walk.done()
     finally:
         demo.run("tests.browser.second_account", "out")

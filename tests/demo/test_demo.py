@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,13 @@ from portal.domain.orders.models import Download, Order, OrderStatus
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentMethodKind, PaymentStatus
 from portal.domain.people.models import ContactPerson, Customer, Staff
 from portal.domain.shops.models import Mode, Shop
-from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionStatus
+from portal.domain.subscriptions.models import (
+    ChangeKind,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionPeriod,
+    SubscriptionStatus,
+)
 from portal.domain.tickets.models import Ticket, TicketAttachment, TicketMessage, TicketStatus
 from portal.extensions import db
 from tests.conftest import make_app
@@ -188,8 +194,18 @@ def test_each_period_is_billed_once_and_one_after_another(loaded: Flask) -> None
             assert len(periods) == subscription.periods_billed
             for before, after in pairwise(periods):
                 assert (after.starts_on - before.ends_on).days == 1
-            if subscription.status is SubscriptionStatus.ACTIVE:
+            if subscription.status is SubscriptionStatus.ACTIVE and subscription.next_billing_on:
                 assert (subscription.next_billing_on - periods[-1].ends_on).days == 1
+
+
+def test_a_cancellation_waits_for_its_date_in_its_ticket(loaded: Flask) -> None:
+    with inside(loaded):
+        (change,) = all_of(SubscriptionChange, SubscriptionChange.kind == ChangeKind.CANCEL)
+        subscription = db.session.get_one(Subscription, change.subscription_id)
+        assert (subscription.name, subscription.next_billing_on) == ("Onderhoud espressomachine", None)
+        assert change.effective_on == subscription.period_end + timedelta(days=1)
+        (ticket,) = all_of(Ticket, Ticket.public_id == change.data["ticket"])
+        assert (ticket.subscription_id, ticket.status) == (subscription.id, TicketStatus.OPEN)
 
 
 def test_jan_is_a_business_whose_vat_was_reverse_charged(loaded: Flask) -> None:

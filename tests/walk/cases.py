@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from tests.walk.stage import CAUGHT, EMMAS_ACCOUNT, Things
+from tests.walk.stage import CAUGHT, EMMAS_ACCOUNT, METHOD, PLAN, Things
 
 Path = Callable[[Things], str]
 Key = tuple[str, str]
@@ -111,6 +111,42 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
     ("orders.show", "GET"): CustomerCase(lambda t: f"/customer/orders/{t.order}"),
     ("subscriptions.show", "GET"): CustomerCase(lambda t: f"/customer/subscriptions/{t.subscription}"),
+    ("subscriptions.cancel", "GET"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/cancel"
+    ),
+    ("subscriptions.cancel", "POST"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/cancel",
+        # Today, in a month, after two bills of which the last is for two days of fourteen.
+        {"reason": "other", "told": "2026-12-01.2.350.0"},
+    ),
+    ("subscriptions.withdraw", "POST"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/withdraw"
+    ),
+    ("subscriptions.pause", "GET"): CustomerCase(lambda t: f"/customer/subscriptions/{t.subscription}/pause"),
+    ("subscriptions.pause", "POST"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/pause",
+        {"until": "2026-12-24", "told": "2026-11-01_13_2026-12-24_13_2027-01-06.2450_2027-01-20.2450"},
+    ),
+    ("subscriptions.resume", "GET"): CustomerCase(lambda t: f"/customer/subscriptions/{t.paused}/resume"),
+    ("subscriptions.resume", "POST"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.paused}/resume",
+        {"told": "2026-11-01_3_2026-11-04.2450_2026-11-18.2450"},
+    ),
+    # With what was chosen in the address, the page shows the form that agrees to it.
+    ("subscriptions.switch", "GET"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/switch?plan={PLAN}&quantity=2"
+    ),
+    ("subscriptions.switch", "POST"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/switch?plan={PLAN}&quantity=2",
+        {"plan": PLAN, "quantity": "2", "told": "2026-11-15.2450.4900"},
+    ),
+    ("subscriptions.keep", "POST"): CustomerCase(lambda t: f"/customer/subscriptions/{t.subscription}/keep"),
+    ("subscriptions.choose_method", "GET"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/method"
+    ),
+    ("subscriptions.choose_method", "POST"): CustomerCase(
+        lambda t: f"/customer/subscriptions/{t.subscription}/method", {"method": METHOD}
+    ),
     ("payment_methods.show", "GET"): CustomerCase(lambda t: f"/customer/payment-methods/{t.method}"),
     ("payment_methods.make_default", "POST"): CustomerCase(
         lambda t: f"/customer/payment-methods/{t.method}/default"

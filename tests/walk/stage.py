@@ -26,6 +26,7 @@ from portal.domain.people import tokens
 from portal.domain.people.models import Customer, Person, TokenPurpose
 from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
+from portal.domain.subscriptions.models import SubscriptionStatus
 from portal.extensions import db
 from tests import cast, rows
 from tests.page_client import PageClient
@@ -38,6 +39,9 @@ GIF = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\
 CAUGHT = "20261101T090000.000000Z-1-000001"
 #: The public id of Emma's account: forms that make something carry it.
 EMMAS_ACCOUNT = "account-of-Emma-000000"
+#: The public ids of the product that Emma subscribed to, and of the method that she saved.
+PLAN = "plan-of-Emma-000000000"
+METHOD = "method-of-Emma-0000000"
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Things:
     invoice_number: str
     order: str
     subscription: str
+    paused: str
     ticket: str
     contact: str
     ticket_file: str
@@ -72,7 +77,7 @@ class Things:
     def of_emma(self) -> tuple[str, ...]:
         """What no page of anybody else may hold."""
         return (
-            self.invoice, self.invoice_number, self.order, self.subscription, self.ticket, self.contact,
+            self.invoice, self.invoice_number, self.order, self.subscription, self.paused, self.ticket, self.contact,
             self.ticket_file, self.notice, self.method, "Emma",
         )  # fmt: skip
 
@@ -95,7 +100,10 @@ def put_things(world: World) -> Things:
         document = cast.make_invoice(ids.emma_account, now=now)
         rendering.keep_file(document, document.language, PDF, now=now)
         order = rows.make_order(ids.emma_account)
-        subscription = rows.make_subscription(ids.emma_account)
+        subscription = rows.make_subscription(ids.emma_account, plan={"public_id": PLAN, "most_quantity": 5})
+        paused = rows.make_subscription(
+            ids.emma_account, status=SubscriptionStatus.PAUSED, unused_days=3, next_billing_on=None
+        )
         db.session.get_one(Customer, ids.emma_account).public_id = EMMAS_ACCOUNT
         ticket = rows.make_ticket(ids.emma_account, subject="About my delivery")
         contact = rows.make_contact(ids.emma_account)
@@ -105,7 +113,9 @@ def put_things(world: World) -> Things:
         rows.make_order(ids.jan_account)
         bank = _bank_payment()
         mandate = _mandate()
-        method = rows.make_method(ids.emma_account, mandate_text="I agree.", signed_on=cast.START.date())
+        method = rows.make_method(
+            ids.emma_account, public_id=METHOD, mandate_text="I agree.", signed_on=cast.START.date()
+        )
         payment = _payment(ids.emma_account, bank.bank_id)
         confirm, reset, claim, change_email, refused_change = _links(ids, contact.email)
         shop = db.session.get_one(Shop, ids.shop)
@@ -115,6 +125,7 @@ def put_things(world: World) -> Things:
             invoice_number=document.number or "",
             order=order.public_id,
             subscription=subscription.public_id,
+            paused=paused.public_id,
             ticket=ticket.public_id,
             contact=contact.public_id,
             ticket_file=ticket_file.public_id,

@@ -30,7 +30,7 @@ from tests.page_client import PageClient, find_all, parse, text_of
 from tests.payments_world import World
 from tests.services import IN_TURN
 from tests.walk.cases import CUSTOMER, DETAILS, PUBLIC, SETUP_FORM
-from tests.walk.stage import EMMAS_ACCOUNT, Things, put_things, remove_every_shop, signed_in, writing
+from tests.walk.stage import EMMAS_ACCOUNT, PLAN, Things, put_things, remove_every_shop, signed_in, writing
 
 pytestmark = pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")
 
@@ -193,6 +193,53 @@ FORMS: dict[str, Form] = {
         keeps="email",
         beside=CONTACT | {"version": "0", "email": "no address"},
     ),
+    "cancel a subscription": Form(
+        lambda t: f"/customer/subscriptions/{t.subscription}/cancel",
+        # Told of another end than it would have, nothing is cancelled.
+        {"reason": "other", "message": "", "told": "x"},
+        {"reason": ("", "bored", "OTHER", HUGE, "\0"), "message": (HUGE, "a\0b"), "told": ("", HUGE)},
+        by_emma=True,
+        keeps="message",
+        beside={"reason": "bored", "message": "", "told": "x"},
+    ),
+    "take a cancellation back": Form(
+        lambda t: f"/customer/subscriptions/{t.subscription}/withdraw", by_emma=True, empty=(303,)
+    ),
+    "pause a subscription": Form(
+        lambda t: f"/customer/subscriptions/{t.subscription}/pause",
+        {"until": "2026-12-24", "told": "x"},
+        {
+            "until": ("2026-10-31", "2026-11-01", "2027-11-02", "2026-02-30", "24-12-2026", "x", HUGE, "\0"),
+            "told": ("", HUGE),
+        },
+        by_emma=True,
+    ),
+    "resume a subscription": Form(
+        lambda t: f"/customer/subscriptions/{t.paused}/resume",
+        {"told": "x"},
+        {"told": ("", HUGE)},
+        by_emma=True,
+    ),
+    "change a plan": Form(
+        lambda t: f"/customer/subscriptions/{t.subscription}/switch",
+        {"plan": PLAN, "quantity": "2", "told": "x"},
+        {
+            "plan": ("", "x", HUGE, "\0"),
+            "quantity": ("", "0", "6", "-1", "1.5", "1e3", "x", HUGE, "1\0", "\u0661"),
+            "told": ("", HUGE),
+        },
+        by_emma=True,
+        beside={"plan": "x", "quantity": "2", "told": "x"},
+    ),
+    "keep a plan": Form(
+        lambda t: f"/customer/subscriptions/{t.subscription}/keep", by_emma=True, empty=(303,)
+    ),
+    "what pays a subscription": Form(
+        lambda t: f"/customer/subscriptions/{t.subscription}/method",
+        {"method": "x"},
+        {"method": ("", "x", HUGE, "\0")},
+        by_emma=True,
+    ),
     "remove contact": Form(lambda t: "/customer/contacts/nobody/remove", by_emma=True),
     "settings": Form(
         lambda t: "/customer/settings",
@@ -339,8 +386,8 @@ NOT_FORMS = {
     ),
 }
 NOT_FORMS = {name if "." in name else f"sandbox.{name}": place for name, place in NOT_FORMS.items()}
-#: Forms that no page shows of what is on stage: one account, whose owner saves all of it, and nothing started; a script
-#: sends the last.
+#: Forms that no page shows of what is on stage: one account, whose owner saves all of it, nothing started, and
+#: subscriptions of which nothing is planned; a script sends one of them.
 NOT_SHOWN = {
     "preferences.account",
     "profile.index",
@@ -348,6 +395,8 @@ NOT_SHOWN = {
     "pay.restart",
     "payment_methods.resume",
     "payment_methods.stop",
+    "subscriptions.withdraw",
+    "subscriptions.keep",
     "support.preview",
     "invoices.restart_several",
 }

@@ -1,4 +1,4 @@
-"""A customer's subscriptions: what they cost, when they are billed next, and what will change."""
+"""A customer's subscriptions: what they cost, when they are billed next, and what their customer changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.domain.subscriptions.queries import active_count
 
 bp = Blueprint("subscriptions", __name__)
 
-from portal.blueprints.subscriptions import views  # noqa: E402, F401  (the views hang themselves on the blueprint)
+from portal.blueprints.subscriptions import cancelling, pausing, switching, views  # noqa: E402, F401  (they hang themselves on the blueprint)
 
 section = Section(
     key="subscriptions",

@@ -6,15 +6,17 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.blueprints.subscriptions import bp, show_subscription
-from portal.core import access, clock
+from portal.blueprints.subscriptions import bp, loading, show_subscription
+from portal.core import clock
 from portal.core.access import needs
 from portal.core.principals import current_membership
 from portal.core.shops import current_shop
+from portal.domain.people.models import CustomerKind
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import queries
-from portal.domain.subscriptions.states import COUNTED_ACTIVE, SHOWN
+from portal.domain.subscriptions.self_service import Act
+from portal.domain.subscriptions.states import COUNTED_ACTIVE, RUNNING, SHOWN
 
 #: The filters of the list: the word in the address and the statuses it stands for.
 FILTERS = {"": SHOWN, "active": COUNTED_ACTIVE}
@@ -54,19 +56,32 @@ def index() -> ResponseReturnValue:
 @needs(Permission.SUBSCRIPTIONS)
 def show(public_id: str) -> ResponseReturnValue:
     """One subscription of any account of this person."""
-    shop = current_shop()
-    today = clock.today(shop.time_zone)
-    facts = queries.get_subscription(
-        public_id, customer_ids=access.customer_ids(), mode=Mode(shop.mode), today=today
-    )
-    account = access.open_for(facts.customer_id)
-    invoices = queries.list_invoices(facts.id, customer_id=facts.customer_id, today=today)
+    opened = loading.load(public_id)
+    facts, account = opened.facts, opened.account
+    invoices = queries.list_invoices(facts.id, customer_id=facts.customer_id, today=opened.today)
+    may_change = account.can(Permission.SUBSCRIPTIONS_CHANGE)
+    runs = facts.status in RUNNING
     return render_template(
         "subscriptions/show.html",
         subscription=facts,
         quantity=show_subscription.quantity(facts),
         method=show_subscription.method(facts),
         answers=[(answer["label"], answer["value"]) for answer in facts.answers],
-        changes=[show_subscription.change(row, facts) for row in queries.list_pending_changes(facts.id)],
+        changes=[
+            show_subscription.change(row, facts, account) for row in queries.list_pending_changes(facts.id)
+        ],
+        acts={act.value: may_change and opened.may(act) for act in Act},
+        method_url=(
+            url_for("subscriptions.choose_method", public_id=public_id)
+            if runs and account.can(Permission.METHODS_CHANGE)
+            else None
+        ),
+        # Where a consumer looks for the button that the product does not show (P-SUB-SELF).
+        how_to_cancel=(
+            facts.customer_kind is CustomerKind.CONSUMER
+            and opened.makes_sense(Act.CANCEL)
+            and not facts.toggles.allow(Act.CANCEL)
+        ),
+        ask_to_cancel_url=loading.ask_url(facts, Act.CANCEL),
         invoices=[show_subscription.invoice(bill, account) for bill in invoices],
     )

@@ -55,7 +55,10 @@ class Product(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     """Something the shop sells. Orders and documents keep a snapshot, so a change never reaches the past."""
 
     __tablename__ = "products"
-    __table_args__ = (sa.Index("ix_products_shop_id_name", "shop_id", "name", "id"),)
+    __table_args__ = (
+        sa.Index("ix_products_shop_id_name", "shop_id", "name", "id"),
+        sa.Index("ix_products_switch_group", "shop_id", "switch_group"),
+    )
 
     name: Mapped[str] = mapped_column(sa.String(200))
     description: Mapped[str] = mapped_column(sa.Text, default="")
@@ -82,6 +85,14 @@ class Product(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     allow_cancel: Mapped[bool] = mapped_column(default=True)
     cancel_mode: Mapped[CancelMode] = mapped_column(word(CancelMode), default=CancelMode.REQUEST)
     notice_days: Mapped[int] = mapped_column(default=30)
+    switch_group: Mapped[str] = mapped_column(
+        sa.String(40),
+        default="",
+        doc="Subscriptions of one group can be changed into each other; empty for none.",
+    )
+    most_quantity: Mapped[int] = mapped_column(
+        default=1, doc="Up to how many a customer may take of a subscription; 1 offers no choice."
+    )
 
     custom_fields: Mapped[list[Any]] = mapped_column(sa.JSON, default=list)
     is_private: Mapped[bool] = mapped_column(default=False)

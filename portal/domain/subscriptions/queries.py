@@ -9,15 +9,19 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.statements import Statement, bound
+from portal.domain.catalog.models import Product
 from portal.domain.invoices import linked
 from portal.domain.invoices.linked import LinkedInvoice, linked_invoice
 from portal.domain.invoices.models import Document
 from portal.domain.methods.models import MethodKind, PaymentMethod
+from portal.domain.people.models import Customer, CustomerKind
 from portal.domain.shops.models import Mode
+from portal.domain.subscriptions import switching
 from portal.domain.subscriptions.models import (
     ChangeStatus,
     Subscription,
@@ -25,6 +29,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionStatus,
 )
 from portal.domain.subscriptions.rows import COLUMNS, SubscriptionRow, subscription_row
+from portal.domain.subscriptions.self_service import Toggles
 from portal.domain.subscriptions.states import BILLED, COUNTED_ACTIVE, ON_HOME, SHOWN
 from portal.extensions import db
 
@@ -48,8 +53,16 @@ class SubscriptionFacts(SubscriptionRow):
     period_end: date | None
     ended_on: date | None
     answers: list[Any]
+    payment_method_id: int | None
     method_kind: MethodKind | None
     method_masked: str
+    customer_kind: CustomerKind
+    toggles: Toggles
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a cancellation waits for its date."""
+        return self.last_day is not None
 
 
 def active_count(customer_id: int, mode: Mode) -> sa.ScalarSelect[int]:
@@ -107,7 +120,7 @@ def _for_home(customer_id: int, mode: Mode) -> Statement:
 def get_subscription(
     public_id: str, *, customer_ids: Collection[int], mode: Mode, today: date
 ) -> SubscriptionFacts:
-    """One subscription of one of these accounts with the saved method that pays it, in one statement.
+    """One subscription of one of these accounts with what pays it and what its product allows, in one statement.
 
     ``NotFound`` for any other subscription, whoever owns it, and for an archived one.
     """
@@ -124,7 +137,15 @@ def get_subscription(
             Subscription.answers,
             PaymentMethod.kind.label("method_kind"),
             PaymentMethod.masked.label("method_masked"),
+            Subscription.payment_method_id,
+            Customer.kind.label("customer_kind"),
+            Product.allow_self_management,
+            Product.allow_pause,
+            Product.allow_cancel,
+            sa.or_(Product.most_quantity > 1, _has_other_plan()).label("offers_switch"),
         )
+        .join(Product, Product.id == Subscription.product_id)
+        .join(Customer, Customer.id == Subscription.customer_id)
         .outerjoin(
             PaymentMethod,
             sa.and_(
@@ -151,8 +172,27 @@ def get_subscription(
         period_end=row.period_end,
         ended_on=row.ended_on,
         answers=row.answers,
+        payment_method_id=row.payment_method_id,
         method_kind=row.method_kind,
         method_masked=row.method_masked or "",
+        customer_kind=row.customer_kind,
+        toggles=Toggles(
+            row.allow_self_management, row.allow_pause, row.allow_cancel, bool(row.offers_switch)
+        ),
+    )
+
+
+def _has_other_plan() -> sa.ColumnElement[bool]:
+    """Whether another plan of the group is sold: the first of those that ``switching.list_plans`` lists."""
+    other = aliased(Product)
+    return sa.and_(
+        Product.switch_group != "",
+        sa.exists().where(
+            other.shop_id == Product.shop_id,
+            other.switch_group == Product.switch_group,
+            other.id != Product.id,
+            *switching.sold(other, Subscription.currency),
+        ),
     )
 
 

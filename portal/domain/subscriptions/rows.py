@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from portal.domain.catalog.models import IntervalUnit
 from portal.domain.subscriptions.intervals import interval_text
-from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
+from portal.domain.subscriptions.models import (
+    ChangeKind,
+    ChangeStatus,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionStatus,
+)
 from portal.domain.subscriptions.states import BILLED
+
+#: From which day a cancellation that waits is in force.
+_CANCELLED_FROM = (
+    sa.select(sa.func.min(SubscriptionChange.effective_on))
+    .where(
+        SubscriptionChange.subscription_id == Subscription.id,
+        SubscriptionChange.kind == ChangeKind.CANCEL,
+        SubscriptionChange.status == ChangeStatus.WAITING,
+    )
+    .correlate(Subscription)
+    .scalar_subquery()
+    .label("cancelled_from")
+)
 
 #: What ``subscription_row`` reads.
 COLUMNS: tuple[Any, ...] = (
@@ -24,6 +45,7 @@ COLUMNS: tuple[Any, ...] = (
     Subscription.next_billing_on,
     Subscription.trial_ends_on,
     Subscription.resume_on,
+    _CANCELLED_FROM,
 )
 
 
@@ -46,6 +68,8 @@ class SubscriptionRow:
     trial_days_left: int | None
     #: None unless it is paused until a date.
     resume_on: date | None
+    #: The last day of one that is cancelled with notice; None of any other.
+    last_day: date | None
 
     @property
     def interval(self) -> str:
@@ -69,4 +93,5 @@ def subscription_row(row: Any, today: date) -> SubscriptionRow:
         trial_ends_on=row.trial_ends_on,
         trial_days_left=max(0, (row.trial_ends_on - today).days) if in_trial else None,
         resume_on=row.resume_on if row.status is SubscriptionStatus.PAUSED else None,
+        last_day=row.cancelled_from - timedelta(days=1) if row.cancelled_from is not None else None,
     )

@@ -169,6 +169,17 @@ def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) 
     return ticket
 
 
+def end_by_itself(ticket_id: int, move: Move, *, actor: Actor, now: datetime) -> TicketStatus | None:
+    """Ends a ticket whose matter was settled elsewhere, one that nobody looked at included; the status it came to.
+
+    For ``cancelling``; nobody is told.
+    """
+    ticket = lock_ticket(ticket_id)
+    if ticket.status is TicketStatus.OPEN:
+        _move(ticket, Move.REVIEW, actor=actor, now=now)
+    return _move(ticket, move, actor=actor, now=now)
+
+
 def attach(message: TicketMessage, files: Sequence[Upload], *, now: datetime) -> None:
     """Keeps files with a message that is written; should its transaction fail, none of them stays."""
     for file in files:

@@ -97,6 +97,21 @@ def test_what_happens_next(login: Any, on_stage: Any, ids: Any, options: dict[st
     assert said in text(visit(login, address))
 
 
+@pytest.mark.parametrize("trial", [False, True])
+def test_one_that_is_cancelled_says_until_when_it_runs(
+    login: Any, on_stage: Any, ids: Any, trial: bool
+) -> None:
+    options: dict[str, Any] = {"status": SubscriptionStatus.TRIAL, "trial_ends_on": TODAY} if trial else {}
+    with on_stage():
+        subscription = make_subscription(ids.emma_account, next_billing_on=None, **options)
+        plan(subscription, ChangeKind.CANCEL)
+        plan(subscription, ChangeKind.CANCEL, status=ChangeStatus.WITHDRAWN, effective_on=date(2026, 11, 2))
+        address = f"{LIST}/{subscription.public_id}"
+    for path in (LIST, address, "/customer"):
+        seen = text(visit(login, path))
+        assert "Ends after 7 November 2026" in seen and "Trial ends" not in seen
+
+
 @pytest.mark.parametrize(
     "status",
     [
@@ -244,7 +259,12 @@ def test_a_method_of_another_account_is_not_shown(login: Any, on_stage: Any, ids
 
 def test_planned_changes_are_told(login: Any, on_stage: Any, ids: Any) -> None:
     kinds = [
-        (ChangeKind.CANCEL, {}, "Ends on 8 November 2026"),
+        (
+            ChangeKind.CANCEL,
+            {"asked_on": "2026-10-09"},
+            "Cancelled from 8 November 2026 You cancelled it on 9 October 2026. Its last day is 7 November 2026.",
+        ),
+        (ChangeKind.CANCEL, {}, "Cancelled from 8 November 2026 Its last day is 7 November 2026."),
         (ChangeKind.PAUSE, {}, "Pauses on 8 November 2026"),
         (ChangeKind.RESUME, {}, "Resumes on 8 November 2026"),
         (ChangeKind.PRICE, {"amount_minor": 2650}, "New price from 8 November 2026 € 26.50 / 2 weeks"),
@@ -291,7 +311,7 @@ def test_in_dutch(login: Any, on_stage: Any, ids: Any) -> None:
         address = f"{LIST}/{subscription.public_id}"
     response = visit(login, address, headers={"Accept-Language": "nl"})
     assert '<html lang="nl"' in response.get_data(as_text=True)
-    assert all(part in text(response) for part in ("€ 24,50", "15 november 2026", "8 november 2026"))
+    assert all(part in text(response) for part in ("€ 24,50", "7 november 2026", "8 november 2026"))
 
 
 @pytest.mark.parametrize(("page", "most"), [("list", 5), ("one", 6)])

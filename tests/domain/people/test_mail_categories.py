@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from flask import Flask
 
 from portal.core import mailer
 from portal.core.mailer import Category, Mail, MailMessage
+from portal.domain.catalog.models import IntervalUnit
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
 from portal.domain.payments.mails import credit_confirmation, payment_confirmation
@@ -26,10 +28,15 @@ from portal.domain.people import mails
 from portal.domain.people.models import Customer, Membership, Person
 from portal.domain.people.recipients import Switch, account_recipients, billing_recipients
 from portal.domain.shops.models import Mode, Shop
+from portal.domain.subscriptions import mails as subscription_mails
+from portal.domain.subscriptions.cancelling import Ending
+from portal.domain.subscriptions.models import Subscription
+from portal.domain.subscriptions.pausing import Resumption
+from portal.domain.subscriptions.switching import Difference, Terms
 from portal.domain.tickets import mails as ticket_mails
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.rows import add_message, make_contact, make_ticket
+from tests.rows import add_message, make_contact, make_subscription, make_ticket
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail_categories.txt"
 Stage = Callable[..., Any]
@@ -73,6 +80,13 @@ class Scene:
         written = write(ticket, message)
         return written[0] if isinstance(written, list) else written
 
+    def subscription(
+        self, write: Callable[[Subscription], MailMessage | list[MailMessage] | None]
+    ) -> MailMessage | None:
+        """A mail about a subscription; of those to staff the only one, as above."""
+        written = write(make_subscription(self.account.id, period_end=START.date()))
+        return written[0] if isinstance(written, list) else written
+
     def credit(self) -> MailMessage | None:
         account = Account(self.account.id, Mode.TEST, "EUR")
         return credit_confirmation(account, [make_invoice(self.account.id)], 100, now=START)
@@ -96,6 +110,12 @@ def security(write: Callable[[Scene], MailMessage], to: str = "emma@example.com"
 NEW, OLD = "new@example.net", "old@example.net"
 
 
+#: What became of a subscription, as the mails about it are told.
+ENDING = Ending(True, START.date(), START.date(), (), None)
+RESUMED = Resumption(START.date(), 0, None, (), False)
+TERMS = Terms("x", "Coffee", Decimal(1), 2450, IntervalUnit.WEEK, 2)
+SWITCHED = Difference(TERMS, TERMS, START.date())
+
 #: The language of the page on which somebody registers, which knows nobody's choice yet.
 REGISTERS_IN = "nl"
 
@@ -117,6 +137,45 @@ MAILS: dict[str, Kind] = {
     ),
     "ticket_replied": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.replied(ticket, said, now=START)), Category.STAFF
+    ),
+    "subscription_paused": Kind(
+        lambda s: s.subscription(lambda each: subscription_mails.paused(each, now=START)),
+        Category.ACCOUNT,
+        Switch.STATUS_CHANGES,
+    ),
+    "subscription_resumed": Kind(
+        lambda s: s.subscription(lambda each: subscription_mails.resumed(each, RESUMED, now=START)),
+        Category.ACCOUNT,
+        Switch.STATUS_CHANGES,
+    ),
+    "switch_planned": Kind(
+        lambda s: s.subscription(lambda each: subscription_mails.switch_planned(each, SWITCHED, now=START)),
+        Category.ACCOUNT,
+        Switch.STATUS_CHANGES,
+    ),
+    "cancellation_received": Kind(
+        lambda s: s.subscription(
+            lambda each: subscription_mails.cancellation_received(
+                each, ENDING, asked_on=START.date(), now=START
+            )
+        ),
+        Category.ACCOUNT,
+    ),
+    "cancellation_withdrawn": Kind(
+        lambda s: s.subscription(lambda each: subscription_mails.cancellation_withdrawn(each, now=START)),
+        Category.ACCOUNT,
+    ),
+    "subscription_cancelled": Kind(
+        lambda s: s.subscription(lambda each: subscription_mails.cancelled(each, ENDING, None, now=START)),
+        Category.ACCOUNT,
+    ),
+    "subscription_ended": Kind(
+        lambda s: s.subscription(
+            lambda each: subscription_mails.cancelled_for_staff(
+                each, last_day=START.date(), credit_minor=0, now=START
+            )
+        ),
+        Category.STAFF,
     ),
     "confirm_address": security(lambda s: mails.confirm_address(s.emma, language=REGISTERS_IN, now=START)),
     "claim_account": security(lambda s: mails.claim_account(s.emma, language=REGISTERS_IN, now=START)),
