@@ -76,12 +76,13 @@ def update(folder: Path = CATALOGUES, portal: Path = PORTAL) -> None:
     used = extract(portal)
     for source in sorted(folder.glob("*/LC_MESSAGES/*.po")):
         catalogue = _read(source)
+        made = catalogue.creation_date
         catalogue.update(used, no_fuzzy_matching=True)
+        # In the order of the texts, and without the moment: two branches that add texts do not touch each other's.
+        catalogue.creation_date = made
         catalogue.obsolete.clear()
         with source.open("wb") as file:
-            write_po(
-                file, catalogue, width=100, sort_by_file=True, include_lineno=False, ignore_obsolete=True
-            )
+            write_po(file, catalogue, width=120, sort_output=True, include_lineno=False, ignore_obsolete=True)
 
 
 def extract(portal: Path = PORTAL) -> Catalog:
