@@ -9,7 +9,16 @@ import pytest
 from portal.core.errors import IllegalMove
 from portal.domain.payments.models import PaymentStatus as S
 from portal.domain.payments.provider import ProviderStatus as P
-from portal.domain.payments.states import LIFE, RUNNING, STARTED, Move, contradicts, moves_to
+from portal.domain.payments.states import (
+    GIVEN_UP,
+    LIFE,
+    OVER,
+    RUNNING,
+    STARTED,
+    Move,
+    contradicts,
+    moves_to,
+)
 
 #: The rule as it is written (domain.md, "Other states"), arrow by arrow; what was given up here and is under way
 #: at the provider follows the provider, so that nothing else is started beside it.
@@ -88,3 +97,12 @@ def test_money_after_a_failure_is_a_contradiction(state: S, report: P) -> None:
 def test_what_each_status_means_to_whoever_starts_a_payment() -> None:
     assert set(RUNNING) == {S.CREATED, S.OPEN, S.PENDING}
     assert set(STARTED) == {S.CREATED, S.OPEN}
+
+
+def test_a_payment_runs_was_given_up_or_moved_money() -> None:
+    assert sorted([*RUNNING, *GIVEN_UP, S.PAID, S.REVERSED]) == sorted(S)
+    assert set(RUNNING) - set(STARTED) == {S.PENDING}, "money is under way"
+
+
+def test_a_provider_says_its_last_word_or_that_it_goes_on() -> None:
+    assert sorted([*OVER, P.OPEN, P.PENDING]) == sorted(P)
