@@ -150,7 +150,7 @@ def _transfer(document: Document, part: int | None, credit_minor: int) -> Respon
         used = _by_credit(document, wish)
         if not wish.rest:
             return used
-        part = None if part is None else part - credit_minor
+        part = None if part is None else part - wish.credit_minor
     amount = None if part is None else decimal_string(part, document.currency)
     return redirect(url_for("invoices.transfer", public_id=document.public_id, amount=amount), 303)
 

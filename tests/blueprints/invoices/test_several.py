@@ -548,6 +548,23 @@ class TestOneInvoice:
         emma.post(page, {**fields(emma.get(page)), "amount": "40"}, to=f"{page}/pay")
         assert [row.amount_minor for row in world.bank()] == [1000] and world.credit() == 0
 
+    @pytest.mark.parametrize("method", ["ideal", "transfer"])
+    def test_more_of_it_than_a_part_pays_just_that_part(
+        self, world: World, emma: Browser, method: str
+    ) -> None:
+        world.change_shop(allow_part_payment=True)
+        give_credit(world, 5000)
+        invoice = world.invoice(10000)
+        page = f"{LIST}/{invoice.public_id}"
+        data = {**fields(emma.get(page)), "method": method, "amount": "20"}
+        again = emma.aim(page, data, to=f"{page}/pay")
+        answer = emma.post(page, data, to=f"{page}/pay")
+        assert answer.status_code == 303 and answer.location == page
+        assert (world.open_minor(invoice), world.credit(), world.bank()) == (8000, 3000, [])
+        answer = again()
+        assert answer.status_code == 409 and "used for something else" in shown(answer), "a second click"
+        assert (world.open_minor(invoice), world.credit()) == (8000, 3000)
+
     @pytest.mark.parametrize("credit", ["3001", "10001", "-1", "x", "9" * 20])
     def test_more_than_there_is_is_refused(self, world: World, emma: Browser, credit: str) -> None:
         give_credit(world, 3000)
