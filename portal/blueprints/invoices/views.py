@@ -81,7 +81,9 @@ def index() -> ResponseReturnValue:
         pick_url=url_for("invoices.pay_several")
         if may_pay and any(row.is_payable for row in page.rows)
         else None,
-        pay_all_url=url_for("invoices.pay_several", all=1) if may_pay and several else None,
+        pay_all_url=url_for("invoices.pay_several", all=1, account=membership.customer_public_id)
+        if may_pay and several
+        else None,
         previous_url=_place(kept, before=page.prev_cursor),
         next_url=_place(kept, after=page.next_cursor),
     )

@@ -28,7 +28,6 @@ from portal.domain.invoices.models import Allocation, AllocationState, CreditEnt
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 
-
 #: Why credit that a page offered cannot be used any more.
 USED_MEANWHILE = _l("Your credit was used for something else meanwhile. Please look again.")
 
