@@ -94,6 +94,25 @@ def rename(person_id: int, *, given_name: str, family_name: str, now: datetime) 
         )
 
 
+def change_with_name(
+    customer: Customer,
+    wanted: Details,
+    person_id: int,
+    *,
+    given_name: str,
+    family_name: str,
+    version: int,
+    now: datetime,
+) -> None:
+    """An account's details and the name of who changes them, as ``change`` and ``rename`` do.
+
+    The person is held before the account, as by logging in: the other way around the two could wait in a circle.
+    """
+    person = db.session.get_one(Person, person_id, with_for_update=True)
+    change(customer, wanted, version=version, actor=Actor.person(person), now=now)
+    rename(person_id, given_name=given_name, family_name=family_name, now=now)
+
+
 def find_namesake(person: Person) -> Customer | None:
     """The account that is one with a person and called like them."""
     account = queries.find_own_account(person.id)

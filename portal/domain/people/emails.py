@@ -95,10 +95,10 @@ def change(token: OneTimeToken, *, session_ids: Collection[int], now: datetime) 
     person by now.
     """
     wanted = get_change(token)
-    # The account first, as whoever changes its contact persons or its details does.
+    # The person before the account, as by logging in; whoever changes its contact persons holds the account alone.
+    db.session.refresh(wanted.person, with_for_update=True)
     if wanted.account is not None:
         db.session.refresh(wanted.account, with_for_update=True)
-    db.session.refresh(wanted.person, with_for_update=True)
     tokens.use(token, now=now)
     _check(wanted.email, present=None, account=wanted.account)
     if wanted.account is not None:
