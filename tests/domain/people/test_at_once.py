@@ -18,6 +18,8 @@ from portal.core.mailer import MailMessage
 from portal.core.tenancy import shop_scope
 from portal.domain.people import actions, claims, details, emails, logins, passwords, queries, tokens
 from portal.domain.people.models import Customer, LoginEvent, OneTimeToken, Person, Role, TokenPurpose
+from portal.domain.tickets.actions import NewTicket, Said, open_ticket
+from portal.domain.tickets.models import TicketType
 from portal.extensions import db
 from tests import cast as stage
 from tests.cast import PASSWORD, START, Ids
@@ -276,3 +278,30 @@ def test_the_person_is_held_before_the_account(
         login.rollback()
     changing.join(30)
     assert not changing.is_alive()
+
+
+@pytest.mark.postgres
+def test_who_asks_something_does_not_wait_for_their_log_in(on_postgresql: tuple[Flask, Ids]) -> None:
+    """They hold the account by then, which the log-in would wait for in turn."""
+    app, ids = on_postgresql
+    asked = threading.Event()
+
+    def ask() -> None:
+        database.set_reading(False)
+        with app.app_context(), shop_scope(ids.shop):
+            jan = db.session.get_one(Person, ids.jan)
+            wanted, said = NewTicket(TicketType.GENERAL, "Hours"), Said("Open?")
+            open_ticket(wanted, said, customer_id=ids.jan_account, author=jan, now=START)
+            asked.set()
+            db.session.rollback()
+
+    asking = threading.Thread(target=ask)
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        assert queries.lock_person_by_email("jan@example.com") is not None
+        asking.start()
+        try:
+            assert asked.wait(10)
+        finally:
+            db.session.rollback()
+            asking.join(30)
