@@ -37,6 +37,8 @@ class Rule:
 
     audience: Audience
     permission: str | None
+    #: Whether the address may name what the page is about after its question mark.
+    is_of_objects: bool = False
 
 
 class UndeclaredView(RuntimeError):
@@ -51,6 +53,15 @@ def needs(permission: str) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def of_objects(view: View) -> View:
+    """A view whose address may name what it is about after the question mark, as several invoices are.
+
+    It belongs to the account of that, like the page of one object: the view looks that up and calls ``open_for``.
+    """
+    view.__of_objects__ = True  # type: ignore[attr-defined]
+    return view
 
 
 def public(view: View) -> View:
@@ -74,7 +85,7 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
             raise UndeclaredView(
                 f"{endpoint}: say @needs(Permission.…), or @needs(OWN) for a page of one's own"
             )
-        rules[endpoint] = Rule(audience, permission)
+        rules[endpoint] = Rule(audience, permission, getattr(view, "__of_objects__", False))
     app.extensions["access_rules"] = rules
 
 
@@ -113,7 +124,7 @@ def check() -> Any:
     person = current_person()
     if person is None or person.selected is None:
         return redirect(url_for("auth.login", next=links.page_address(url_for("home.index"))), 303)
-    if request.view_args:
+    if request.view_args or rule.is_of_objects:
         # An object's page belongs to the account of the object, which its view looks up first.
         return None
     if rule.permission != OWN and not person.selected.can(rule.permission or ""):
@@ -175,9 +186,11 @@ def verify(response: Response) -> Response:
 
     A view that forgets ``open_for`` would show an object to every role of its account, so it shows nothing at all.
     """
-    if g.get("shop") is None or not request.view_args or response.status_code >= 400:
+    if g.get("shop") is None or request.endpoint is None or response.status_code >= 400:
         return response
-    rule = rule_of(current_app, request.endpoint or "")
+    rule = rule_of(current_app, request.endpoint)
+    if not (request.view_args or rule.is_of_objects):
+        return response
     if rule.audience is not Audience.CUSTOMER or current_person() is None or g.get("access_checked"):
         return response
     raise UndeclaredView(f"{request.endpoint}: call access.open_for(customer_id) once the object is found")

@@ -34,6 +34,9 @@ COUNTRIES = frozenset(
     if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
 )
 
+#: What its column holds.
+LONGEST_PHONE = 40
+
 _FOUR, _FIVE, _SIX = r"(\d{4})", r"(\d{5})", r"(\d{6})"
 _THREE_TWO = r"(\d{3}) ?(\d{2})"
 #: Form, how it is written, and an example. Elsewhere any text will do.
@@ -108,7 +111,11 @@ def phone(text: str, country: str) -> str:
         number = None
     if number is None or not phonenumbers.is_possible_number(number):
         raise DomainError(_l("This is no complete phone number."), "phone")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    if len(written) > LONGEST_PHONE:
+        # With a long extension it grows by being written out.
+        raise DomainError(_l("This is too long."), "phone")
+    return written
 
 
 def vat_number(text: str, country: str) -> str:

@@ -107,6 +107,13 @@ def test_marks_and_a_preview(demo: Installation, open_window: OpenWindow) -> Non
     page.route("**/preview", lambda route: route.fulfill(status=429, body=""))
     page.click("[data-look]")
     expect(shown).to_contain_text("still there")
+    page.click("[data-look]")
+
+    # Nor is the log-in page of a session that is over a preview.
+    page.unroute("**/preview")
+    page.context.clear_cookies()
+    page.click("[data-look]")
+    expect(shown).to_have_text("The preview could not be made. What you wrote is still there.")
 
 
 def test_without_scripts_there_are_no_marks(demo: Installation, open_window: OpenWindow) -> None:

@@ -10,7 +10,7 @@ from flask import Flask, g
 from werkzeug.exceptions import Forbidden, NotFound
 
 from portal.core import access
-from portal.core.access import OWN, Audience, Rule, UndeclaredView, can, declare, needs, rule_of
+from portal.core.access import OWN, Audience, Rule, UndeclaredView, can, declare, needs, of_objects, rule_of
 from portal.core.principals import MembershipInfo, PersonPrincipal
 from portal.domain.shops.models import ShopDomain
 from portal.extensions import db
@@ -235,3 +235,22 @@ def test_the_banks_own_origin_stays(app: Flask) -> None:
 def test_a_shop_that_is_not_on_this_machine_leads_nobody_to_it(app: Flask) -> None:
     with app.test_request_context("/login", base_url=f"https://{HOST}"):
         assert access._own_address() is None
+
+
+def test_an_address_that_may_name_objects_is_asked_of_their_account(
+    app: Flask, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of the account that was chosen, and a view that forgets to ask shows nothing."""
+    rule = {"audience": Audience.CUSTOMER, "permission": "invoices.pay", "is_of_objects": True}
+    assert ask("/customer/invoices/pay", person("orders.view"), **rule) is None
+    with app.test_request_context("/customer/invoices/pay", base_url=f"https://{HOST}"):
+        with pytest.raises(UndeclaredView):
+            access.verify(app.response_class("x"))
+        g.access_checked = True
+        assert access.verify(app.response_class("x")).status_code == 200
+
+
+def test_a_view_says_that_its_address_may_name_objects() -> None:
+    app = bare(a__index=of_objects(needs("x")(lambda: "")))
+    declare(app, {"a": Audience.CUSTOMER})
+    assert rule_of(app, "a.index") == Rule(Audience.CUSTOMER, "x", is_of_objects=True)

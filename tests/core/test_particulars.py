@@ -64,6 +64,8 @@ def test_a_postal_code_is_written_in_the_way_of_its_country(typed: str, country:
         (particulars.chamber_number, "13585629", "DK"),
         (particulars.chamber_number, "no digit", "DE"),
         (particulars.chamber_number, "<b>1</b>", "DE"),
+        # Written out with its extension it is longer than its column.
+        (particulars.phone, "+4930123456789;ext=12345678901234567890", "NL"),
     ],
 )
 def test_what_cannot_be_right_is_refused_at_its_field(check: Check, typed: str, country: str) -> None:

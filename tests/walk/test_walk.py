@@ -214,10 +214,12 @@ def test_the_orders_role_opens_what_is_linked_and_no_other_invoice(
         paths = [case.path(replace(things, invoice=document.public_id)) for document in linked]
         others = case.path(replace(things, invoice=other.public_id))
     if key[0].startswith("invoices.") and not case.is_list:
-        for path in paths:
+        # To pay several together no credit note is found, whoever asks.
+        refused = 404 if key[0].endswith("_several") else 403
+        for path, status in zip(paths, (403, 403, refused), strict=True):
             answer = ask(bram, key[1], path, case.data, is_page=case.is_page)
-            assert answer.status_code in ((200, 303) if key[0] in SEEN else (403,)), path
-        assert ask(bram, key[1], others, case.data).status_code == 403
+            assert answer.status_code in ((200, 303) if key[0] in SEEN else (status,)), path
+        assert ask(bram, key[1], others, case.data).status_code == refused
         for stranger in ("jan", "dora"):
             answer = ask(signed_in(login, stranger), key[1], paths[0], case.data)
             assert answer.status_code == 404, f"{stranger} learns of {paths[0]}"

@@ -170,7 +170,7 @@ def invoice_page(
         "attempt": _attempt(document, panel.attempt) if may_pay and panel.attempt is not None else None,
         "errors": errors_of(form),
         "pdf": pdf_state(document, whole.file, pdf_language or document.language, also["build_state"]),
-        "pay_all": _pay_all(also),
+        "pay_all": _pay_all(document, also, membership),
         "help_url": (
             url_for("support.create", about=f"invoice:{document.public_id}")
             if membership.can(Permission.TICKETS_WRITE)
@@ -235,11 +235,17 @@ def credit_offer(credit_minor: int, due_minor: int, form: ChoiceForm | None) -> 
     )
 
 
-def _pay_all(also: dict[str, Any]) -> SimpleNamespace | None:
+def _pay_all(document: Document, also: dict[str, Any], membership: MembershipInfo) -> SimpleNamespace | None:
     """Paying everything that is open in one payment, where that is more than this and fits."""
     if not 1 < also["open_count"] <= together.MOST:
         return None
-    return SimpleNamespace(url=url_for("invoices.pay_several", all=1), amount_minor=int(also["open_minor"]))
+    url = url_for(
+        "invoices.pay_several",
+        all=1,
+        account=membership.customer_public_id,
+        currency=None if document.currency == current_shop().currency else document.currency,
+    )
+    return SimpleNamespace(url=url, amount_minor=int(also["open_minor"]))
 
 
 def pending_piece(document: Document) -> dict[str, Any] | None:

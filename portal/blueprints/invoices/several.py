@@ -16,10 +16,10 @@ from portal.blueprints.invoices.forms import CHANGED, SeveralForm
 from portal.blueprints.invoices.pages import STARTED, credit_offer, errors_of
 from portal.blueprints.invoices.views import NOT_PAID, current_actor
 from portal.core import access, clock, database, security
-from portal.core.access import needs
+from portal.core.access import needs, of_objects
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
-from portal.core.principals import current_membership
+from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.domain.invoices import booking, queries, spending, together
@@ -39,6 +39,7 @@ _PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @bp.get("/pay")
+@of_objects
 @needs(Permission.INVOICES_PAY)
 def pay_several() -> ResponseReturnValue:
     """What the chosen invoices come to, with the ways to pay them."""
@@ -49,6 +50,7 @@ def pay_several() -> ResponseReturnValue:
 
 
 @bp.post("/pay")
+@of_objects
 @needs(Permission.INVOICES_PAY)
 @checked_by_form
 def start_several() -> ResponseReturnValue:
@@ -71,6 +73,7 @@ def start_several() -> ResponseReturnValue:
 
 
 @bp.post("/pay/restart")
+@of_objects
 @needs(Permission.INVOICES_PAY)
 def restart_several() -> ResponseReturnValue:
     """Gives up whatever was merely started on one of the chosen invoices, and shows the ways to pay again."""
@@ -113,19 +116,30 @@ def _transaction() -> AbstractContextManager[None]:
 
 
 def _chosen() -> Together:
-    """Step one of these views: the invoices named in the address, or all that are open; 404 for a stranger's."""
+    """Step one of these views: the invoices named in the address, or all that are open of the account named in it.
+
+    404 for a stranger's. The page becomes that of their account, else of the one that was chosen.
+    """
     shop = current_shop()
     mode = Mode(shop.mode)
+    customer_id = current_membership().customer_id
     if "all" in request.args:
-        documents = together.list_open(current_membership().customer_id, mode=mode)
+        if "account" in request.args:
+            customer_id = _account(request.args["account"])
+        documents = together.list_open(customer_id, mode=mode)
     else:
         ids = list(dict.fromkeys(request.args.getlist("invoice")))[: together.MOST + 1]
         if not all(_PUBLIC_ID.fullmatch(each) for each in ids):
             abort(404)
         documents = together.list_chosen(ids, customer_ids=access.customer_ids(), mode=mode) if ids else []
-    if documents:
-        access.open_for(documents[0].customer_id)
-    return together.sort_out(documents, currency=shop.currency)
+    access.open_for(documents[0].customer_id if documents else customer_id)
+    return together.sort_out(documents, currency=request.args.get("currency", shop.currency))
+
+
+def _account(public_id: str) -> int:
+    person = current_person()
+    mine = {each.customer_public_id: each.customer_id for each in person.memberships} if person else {}
+    return mine.get(public_id) or abort(404)
 
 
 def _nothing(chosen: Together) -> ResponseReturnValue:

@@ -81,7 +81,9 @@ def index() -> ResponseReturnValue:
         pick_url=url_for("invoices.pay_several")
         if may_pay and any(row.is_payable for row in page.rows)
         else None,
-        pay_all_url=url_for("invoices.pay_several", all=1) if may_pay and several else None,
+        pay_all_url=url_for("invoices.pay_several", all=1, account=membership.customer_public_id)
+        if may_pay and several
+        else None,
         previous_url=_place(kept, before=page.prev_cursor),
         next_url=_place(kept, after=page.next_cursor),
     )
@@ -150,7 +152,7 @@ def _transfer(document: Document, part: int | None, credit_minor: int) -> Respon
         used = _by_credit(document, wish)
         if not wish.rest:
             return used
-        part = None if part is None else part - credit_minor
+        part = None if part is None else part - wish.credit_minor
     amount = None if part is None else decimal_string(part, document.currency)
     return redirect(url_for("invoices.transfer", public_id=document.public_id, amount=amount), 303)
 

@@ -38,6 +38,10 @@ class NameForm(PortalForm):
     given_name = _text(_l("First name"), 100, "given-name", missing=_l("Fill in your first name."))
     family_name = _text(_l("Last name"), 100, "family-name")
 
+    def names(self) -> dict[str, str]:
+        """What was filled in."""
+        return {"given_name": self.given_name.data or "", "family_name": self.family_name.data or ""}
+
 
 class AccountForm(NameForm):
     """The same with the details of an account, of which a consumer has fewer."""

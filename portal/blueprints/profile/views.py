@@ -10,7 +10,6 @@ from portal.blueprints.profile import bp
 from portal.blueprints.profile.forms import NameForm, account_form, name_form
 from portal.core import access, clock
 from portal.core.access import OWN, needs
-from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
 from portal.core.principals import current_membership, current_person
@@ -29,7 +28,7 @@ def index() -> ResponseReturnValue:
     customer = queries.get_customer(membership.customer_id)
     form = name_form(person)
     if form.validate_on_submit():
-        _rename(person, form)
+        details.rename(person.id, **form.names(), now=clock.now())
         db.session.commit()
         return _saved()
     if not form.is_submitted() and membership.can(Permission.DETAILS_CHANGE):
@@ -48,16 +47,15 @@ def account(public_id: str) -> ResponseReturnValue:
     form = account_form(customer, person, is_namesake=details.find_namesake(person) is not None)
     status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
-        now = clock.now()
         try:
-            details.change(
+            details.change_with_name(
                 customer,
                 form.details(customer),
+                person.id,
+                **form.names(),
                 version=int(form.version.data or 0),
-                actor=Actor.person(person),
-                now=now,
+                now=clock.now(),
             )
-            _rename(person, form)
             db.session.commit()
             return _saved()
         except Conflict as error:
@@ -70,15 +68,6 @@ def account(public_id: str) -> ResponseReturnValue:
         # What was typed stays, and saving it once more means it.
         form.version.data = str(customer.version)
     return _page(customer, person, form), status
-
-
-def _rename(person: Person, form: NameForm) -> None:
-    details.rename(
-        person.id,
-        given_name=form.given_name.data or "",
-        family_name=form.family_name.data or "",
-        now=clock.now(),
-    )
 
 
 def _saved() -> ResponseReturnValue:

@@ -26,7 +26,11 @@ SWITCHES: tuple[tuple[Switch, Any, Any], ...] = (
     ),
     (Switch.PAYMENT_REMINDERS, _l("Payment reminders"), _l("For invoices that are not paid yet")),
     (Switch.RENEWAL_NOTICES, _l("Renewal notices"), _l("Before a subscription renews or a trial ends")),
-    (Switch.STATUS_CHANGES, _l("Status changes"), _l("When a subscription pauses, resumes or changes")),
+    (
+        Switch.STATUS_CHANGES,
+        _l("Status changes"),
+        _l("When a subscription pauses, resumes or changes, or a question is resolved"),
+    ),
     (Switch.ORDER_CONFIRMATION, _l("Order confirmation"), _l("When an order was placed or is complete")),
 )
 

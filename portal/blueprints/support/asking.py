@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from portal.blueprints.support.forms import NewTicketForm
 from portal.core import access
 from portal.core.errors import Conflict, DomainError
-from portal.core.principals import MembershipInfo, current_membership, current_person, show_account
+from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.shops import current_shop
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
@@ -35,8 +35,8 @@ def asked_about() -> Related | None:
 
 
 def account_for(about: Related | None) -> MembershipInfo:
-    """The account that the page is for: that of the thing in the address, else the one chosen."""
-    return current_membership() if about is None else show_account(about.customer_id)
+    """The account that the page is for, of the thing in the address or the one chosen; 403 without the right."""
+    return access.open_for(current_membership().customer_id if about is None else about.customer_id)
 
 
 def form_for(account: MembershipInfo, about: Related | None) -> NewTicketForm:

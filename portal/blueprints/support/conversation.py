@@ -66,7 +66,8 @@ def message(row: Any, files: Sequence[Any], ticket: str) -> Message:
 
 def related(ticket: Any, account: MembershipInfo) -> tuple[str, str] | None:
     """Label and address of what a ticket is about, for whoever may open it."""
-    if ticket.document_public_id is not None and account.can(Permission.INVOICES):
+    linked = ticket.document_is_linked and account.can(Permission.INVOICES_LINKED)
+    if ticket.document_public_id is not None and (linked or account.can(Permission.INVOICES)):
         label = _("Invoice %(number)s", number=ticket.document_number)
         return str(label), url_for("invoices.show", public_id=ticket.document_public_id)
     if ticket.order_public_id is not None and account.can(Permission.ORDERS):

@@ -46,7 +46,7 @@ def count(name: str) -> None:
     except RateLimitExceeded:
         raise TooOften(
             _l(
-                "That were many messages in a short time. Nothing was lost: wait a little, then send this again."
+                "That was a lot of messages in a short time. Nothing was lost: wait a little, then send this again."
             )
         ) from None
 

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from portal.blueprints.support import asking, bp, conversation, limits
 from portal.blueprints.support.forms import LONGEST, MessageForm, ReplyForm
 from portal.core import access, clock, markdown, storage, touch
-from portal.core.access import needs
+from portal.core.access import needs, of_objects
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
 from portal.core.principals import MembershipInfo, PersonPrincipal, current_membership, current_person
@@ -53,6 +53,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.route("/new", methods=["GET", "POST"])
+@of_objects
 @needs(Permission.TICKETS_WRITE)
 @checked_by_form
 def create() -> ResponseReturnValue:

@@ -28,6 +28,9 @@ from portal.domain.invoices.models import Allocation, AllocationState, CreditEnt
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 
+#: Why credit that a page offered cannot be used any more.
+USED_MEANWHILE = _l("Your credit was used for something else meanwhile. Please look again.")
+
 
 @dataclass(frozen=True)
 class Account:
@@ -59,7 +62,7 @@ def spend_credit(account: Account, shares: Sequence[Share], *, now: datetime, ac
     """
     spent = sum(share.amount_minor for share in shares)
     if spent > booking.credit_balance(account.customer_id, mode=account.mode, currency=account.currency):
-        raise Conflict(_l("Your credit was used for something else meanwhile. Please look again."))
+        raise Conflict(USED_MEANWHILE)
     documents = {each.id: each for each in booking.lock_documents(share.document_id for share in shares)}
     for share in shares:
         _spend(account, documents[share.document_id], share.amount_minor, now=now, actor=actor)

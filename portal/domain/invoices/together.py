@@ -119,6 +119,8 @@ def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
         other.currency == document.currency,
         other.kind.in_(LISTED),
         other.list_state == sa.literal_column("'unpaid'"),
+        # Where money is under way for a part, the rest is not paid before that is decided.
+        other.pending_minor == 0,
     ]
     uses = [Allocation.document_id == document.id, Allocation.credit_entry_id.is_not(None)]
     total = sa.select(sa.func.coalesce(sa.func.sum(other.open_minor), 0)).where(*is_open)

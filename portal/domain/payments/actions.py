@@ -41,7 +41,10 @@ STARTED_BEFORE = _l("A payment for this was started before. Continue it, or star
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What somebody wants to pay, and how: these shares, in paying order, ``credit_minor`` of them with credit."""
+    """What somebody wants to pay, and how: these shares, in paying order, ``credit_minor`` of them with credit.
+
+    ``offered_minor`` is the credit that their page offered, of which a part of a document may need less.
+    """
 
     customer_id: int
     shares: tuple[Share, ...]
@@ -50,6 +53,7 @@ class Wish:
     saved: PaymentMethod | None = None
     via_link: bool = False
     credit_minor: int = 0
+    offered_minor: int = 0
 
     @property
     def rest(self) -> tuple[Share, ...]:
@@ -164,6 +168,10 @@ def _spend_credit(
         return
     shares, _rest = spending.after_credit(wish.shares, wish.credit_minor)
     account = spending.Account(wish.customer_id, mode, currency)
+    due = sum(document.open_minor - document.pending_minor for document in documents)
+    # A second click on a part finds less than its page offered, where the credit itself would do once more.
+    if wish.offered_minor > min(due, booking.credit_balance(wish.customer_id, mode=mode, currency=currency)):
+        raise Conflict(spending.USED_MEANWHILE)
     spending.spend_credit(account, shares, now=now, actor=actor)
     paid = {share.document_id for share in shares}
     credit_used.send(

@@ -149,7 +149,8 @@ def wish_for_credit(
         shares=tuple(shares),
         kind=PaymentMethodKind.TRANSFER,
         locale=documents[0].language,
-        credit_minor=credit_minor,
+        credit_minor=_needed(shares, credit_minor),
+        offered_minor=credit_minor,
     )
 
 
@@ -173,6 +174,7 @@ def _wish(
         kind = PaymentMethodKind(way)
     else:
         raise DomainError(_l("Choose how you want to pay."), "method")
+    offered = 0 if _is_spent(shares, credit_minor) else credit_minor
     return Wish(
         customer_id=document.customer_id,
         shares=tuple(shares),
@@ -180,8 +182,14 @@ def _wish(
         locale=locale,
         saved=saved,
         via_link=via_link,
-        credit_minor=0 if _is_spent(shares, credit_minor) else credit_minor,
+        credit_minor=_needed(shares, offered),
+        offered_minor=offered,
     )
+
+
+def _needed(shares: list[Share], offered_minor: int) -> int:
+    """What is used of the credit that was ticked: the page offers it for all that is due, and a part may be less."""
+    return min(offered_minor, sum(share.amount_minor for share in shares))
 
 
 def _is_spent(shares: list[Share], credit_minor: int) -> bool:

@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core import audit, clock, links, outbox
 from portal.core.audit import Actor
-from portal.core.errors import DomainError, ProviderError
+from portal.core.errors import Conflict, DomainError, ProviderError
 from portal.core.tenancy import current_shop_id
 from portal.domain.methods import actions, queries
 from portal.domain.methods.actions import Agreed
@@ -273,7 +273,9 @@ def _send(ready: _Dispatch, *, actor: Actor, now: datetime, transaction: Transac
         if ready.provider_ref is None:
             started = ready.provider.begin_method(ready.request)
             with transaction():
-                _record(ready.method_id, started)
+                status = _record(ready.method_id, started, now=now)
+            if status is MethodStatus.INVALID:
+                raise Conflict(_l("This was stopped elsewhere meanwhile. Nothing was saved."))
             if started.checkout_url is not None and started.status is ProviderStatus.OPEN:
                 return Begun(ready.public_id, started.checkout_url)
         answer = refresh(ready.method_id, actor=actor, now=now, transaction=transaction)
@@ -290,10 +292,14 @@ def _send(ready: _Dispatch, *, actor: Actor, now: datetime, transaction: Transac
     return Begun(ready.public_id, answer.checkout_url if answer is not None else None)
 
 
-def _record(method_id: int, started: Started) -> None:
+def _record(method_id: int, started: Started, *, now: datetime) -> MethodStatus:
+    """Stores the provider's answer; what was given up while it was on its way is ended there, too."""
     method = queries.lock_method(method_id)
     if method.provider_ref is None:
         method.provider_ref = started.provider_ref
+        if method.status is MethodStatus.INVALID:
+            queue_end(method, now=now)
+    return method.status
 
 
 def _keep(method: PaymentMethod, answer: ProviderPayment, *, actor: Actor, now: datetime) -> None:

@@ -108,7 +108,7 @@ def confirm(token: OneTimeToken, password: str, *, page_language: str, now: date
     owners of others are asked; when there is none of either, the person gets an account as a consumer. Raises
     ``DomainError`` for a password that will not do and ``NotFound`` when the link was used meanwhile.
     """
-    person = db.session.get_one(Person, token.person_id, with_for_update=True)
+    person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD)
     shop = db.session.get_one(Shop, person.shop_id)
     passwords.check_new(password, about=_about(person, shop))
     tokens.use(token, now=now)
@@ -138,7 +138,7 @@ def reset_password(token: OneTimeToken, password: str, *, now: datetime) -> Pers
 
     Raises ``DomainError`` for a password that will not do and ``NotFound`` when the link was used meanwhile.
     """
-    person = db.session.get_one(Person, token.person_id, with_for_update=True)
+    person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD)
     passwords.check_new(password, about=_about(person, db.session.get_one(Shop, person.shop_id)))
     tokens.use(token, now=now)
     tokens.revoke(TokenPurpose.RESET, person.id, now=now)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from portal.domain.people.models import Person
+from portal.domain.people.queries import HOLD
 from portal.extensions import db
 
 
 def choose_appearance(person_id: int, *, theme: str | None, language: str | None) -> None:
     """Stores a choice of theme (system, light, dark) or language (auto, en, nl); None leaves it. For the person."""
     # Held: of two choices made at once the later one counts, and neither is a conflict to anybody.
-    person = db.session.get_one(Person, person_id, with_for_update=True)
+    person = db.session.get_one(Person, person_id, with_for_update=HOLD)
     if theme is not None:
         person.theme = theme
     if language is not None:

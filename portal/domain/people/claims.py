@@ -122,7 +122,7 @@ def grant_claim(token: OneTimeToken, role: Role, *, now: datetime) -> Claim:
     """
     claim = get_claim(token)
     # Two owners that agree at once take turns here; otherwise each would end the other's link and both would wait.
-    db.session.refresh(claim.asker, with_for_update=True)
+    db.session.refresh(claim.asker, with_for_update=queries.HOLD)
     tokens.use(token, now=now)
     tokens.revoke(TokenPurpose.CLAIM, claim.asker.id, customer_id=claim.customer.id, now=now)
     if queries.find_membership(claim.asker.id, claim.customer.id) is None:

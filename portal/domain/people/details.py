@@ -81,7 +81,7 @@ def change(customer: Customer, wanted: Details, *, version: int, actor: Actor, n
 
 def rename(person_id: int, *, given_name: str, family_name: str, now: datetime) -> None:
     """Changes a person's own name, for that person; an account that is one with them is called the same."""
-    person = db.session.get_one(Person, person_id, with_for_update=True)
+    person = db.session.get_one(Person, person_id, with_for_update=queries.HOLD)
     if (person.given_name, person.family_name) == (given_name, family_name):
         return
     account = find_namesake(person)
@@ -92,6 +92,25 @@ def rename(person_id: int, *, given_name: str, family_name: str, now: datetime) 
         audit.record(
             "customer.details_changed", account, actor=Actor.person(person), now=now, changed=["name"]
         )
+
+
+def change_with_name(
+    customer: Customer,
+    wanted: Details,
+    person_id: int,
+    *,
+    given_name: str,
+    family_name: str,
+    version: int,
+    now: datetime,
+) -> None:
+    """An account's details and the name of who changes them, as ``change`` and ``rename`` do.
+
+    The person is held before the account, as by logging in: the other way around the two could wait in a circle.
+    """
+    person = db.session.get_one(Person, person_id, with_for_update=queries.HOLD)
+    change(customer, wanted, version=version, actor=Actor.person(person), now=now)
+    rename(person_id, given_name=given_name, family_name=family_name, now=now)
 
 
 def find_namesake(person: Person) -> Customer | None:

@@ -47,7 +47,7 @@ def ask_login(person_id: int, email: str, *, session_id: int | None, now: dateti
     The answer is the same for an address of somebody else, who is told. ``DomainError`` for the present one, or
     one of a contact person.
     """
-    person = db.session.get_one(Person, person_id, with_for_update=True)
+    person = db.session.get_one(Person, person_id, with_for_update=queries.HOLD)
     account = find_one_with(person)
     _check(email, present=person.email, account=account)
     tokens.revoke(TokenPurpose.EMAIL_CHANGE, person.id, now=now)
@@ -64,7 +64,7 @@ def ask_account(person_id: int, customer: Customer, email: str, *, now: datetime
 
     ``DomainError`` for the present address, or one of a contact person.
     """
-    person = db.session.get_one(Person, person_id, with_for_update=True)
+    person = db.session.get_one(Person, person_id, with_for_update=queries.HOLD)
     _check(email, present=customer.email, account=customer)
     tokens.revoke(TokenPurpose.EMAIL_CHANGE, person.id, now=now, customer_id=customer.id)
     audit.record("customer.email_change_asked", customer, actor=Actor.person(person), now=now)
@@ -95,10 +95,10 @@ def change(token: OneTimeToken, *, session_ids: Collection[int], now: datetime) 
     person by now.
     """
     wanted = get_change(token)
-    # The account first, as whoever changes its contact persons or its details does.
+    # The person before the account, as by logging in; whoever changes its contact persons holds the account alone.
+    db.session.refresh(wanted.person, with_for_update=queries.HOLD)
     if wanted.account is not None:
         db.session.refresh(wanted.account, with_for_update=True)
-    db.session.refresh(wanted.person, with_for_update=True)
     tokens.use(token, now=now)
     _check(wanted.email, present=None, account=wanted.account)
     if wanted.account is not None:

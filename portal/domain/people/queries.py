@@ -24,6 +24,9 @@ from portal.domain.people.models import (
 from portal.domain.people.permissions import PERMISSIONS, Permission, permissions_of
 from portal.extensions import db
 
+#: How a person is held. Who merely names them, as a message does, need not wait for that, holding an account meanwhile.
+HOLD = {"key_share": True}
+
 
 def find_signed_in(token_hash: str, now: datetime) -> SignedIn | None:
     """The live session of a token's hash with its person and their accounts, in one statement.
@@ -110,7 +113,7 @@ def lock_person_by_email(email: str) -> Person | None:
     return db.session.scalar(
         sa.select(Person)
         .where(Person.email == normal_email(email))
-        .with_for_update()
+        .with_for_update(key_share=HOLD["key_share"])
         .execution_options(populate_existing=True)
     )
 

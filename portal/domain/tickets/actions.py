@@ -39,6 +39,9 @@ VIEW_INTERVAL = timedelta(hours=1)
 #: What is asked about a subscription says about which.
 ABOUT_A_SUBSCRIPTION = (TicketType.PAUSE_SUBSCRIPTION, TicketType.CANCEL_SUBSCRIPTION)
 
+#: What the column of an author's name holds.
+LONGEST_NAME = 200
+
 _COLUMNS = {Kind.INVOICE: "document_id", Kind.ORDER: "order_id", Kind.SUBSCRIPTION: "subscription_id"}
 
 
@@ -241,7 +244,8 @@ def _add(
         author_kind=kind,
         person_id=author.id if kind is AuthorKind.CUSTOMER else None,
         staff_id=author.id if kind is AuthorKind.STAFF else None,
-        author_name=author.name,
+        # Both names of a person are a letter longer than the column.
+        author_name=author.name[:LONGEST_NAME],
         body=said.body,
         is_internal=is_internal,
         created_at=now,

@@ -100,6 +100,9 @@ def get_ticket(public_id: str, *, customer_ids: Collection[int], mode: Mode) -> 
             Ticket.resolved_at,
             Document.public_id.label("document_public_id"),
             Document.number.label("document_number"),
+            sa.or_(Document.order_id.is_not(None), Document.subscription_id.is_not(None)).label(
+                "document_is_linked"
+            ),
             Order.public_id.label("order_public_id"),
             Order.number.label("order_number"),
             Subscription.public_id.label("subscription_public_id"),

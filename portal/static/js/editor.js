@@ -47,7 +47,8 @@
     sent.set("csrf_token", area.form.elements.csrf_token.value);
     sent.set("body", area.value);
     try {
-      const answer = await fetch(bar.dataset.url, { method: "POST", body: sent });
+      // An answer that leads elsewhere is the log-in page of somebody whose session is over.
+      const answer = await fetch(bar.dataset.url, { method: "POST", body: sent, redirect: "manual" });
       if (!answer.ok) throw new Error(answer.status);
       shown.innerHTML = await answer.text();
     } catch {

@@ -133,6 +133,10 @@ def test_adding(login: Any, on_stage: Any, ids: Any, account: str) -> None:
     emma = login("emma")
     form = emma.get(NEW)
     assert field(form, "account") == account
+    main = find_all(parse(form.text), "main")[0]
+    assert ["data-once" in each.attrib for each in find_all(main, "form")] == [True], (
+        "or two clicks show an error"
+    )
     answer = emma.send(NEW, {**ANNA, "account": account})
     assert (answer.status_code, answer.location) == (303, LIST)
     assert "Anna Admin was added." in text(emma.get(LIST))

@@ -97,7 +97,8 @@ def test_what_is_to_be_paid_can_be_ticked(world: World, emma: Browser) -> None:
     assert all(each["aria-label"].startswith("Pay 2026-") for each in ticks)
     (form,) = [each for each in find_all(main, "form") if each.attrib.get("action") == f"{LIST}/pay"]
     assert form.attrib["method"] == "get" and len(find_all(form, "input")) == 2
-    assert links(page)[f"{LIST}/pay?all=1"] == "Pay everything"
+    (everything,) = [address for address, words in links(page).items() if words == "Pay everything"]
+    assert row_headers(emma.get(everything)) == ["2026-0001", "2026-0002"]
 
 
 def test_everything_is_offered_where_there_is_more_than_one(world: World, emma: Browser) -> None:
@@ -121,7 +122,28 @@ def test_an_invoice_leads_to_all_of_them(world: World, emma: Browser) -> None:
     assert "instead" not in shown(emma.get(f"{LIST}/{first.public_id}"))
     world.invoice(2550)
     page = emma.get(f"{LIST}/{first.public_id}")
-    assert "Pay all open invoices (€ 125.50) instead" in shown(page) and f"{LIST}/pay?all=1" in links(page)
+    assert "Pay all open invoices (€ 125.50) instead" in shown(page)
+    (everything,) = [address for address, words in links(page).items() if words.startswith("Pay all")]
+    assert fields(emma.get(everything))["total"] == "12550"
+
+
+def test_what_an_invoice_says_of_all_of_them_is_what_there_is(world: World, emma: Browser) -> None:
+    """One that is being paid in part is left out, and one in another currency is no part of the sum."""
+    world.change_shop(allow_part_payment=True)
+    first, second, mandate = world.invoice(10000), world.invoice(2550), world.mandate()
+    under_way, dollars = world.invoice(5000), [world.invoice(100), world.invoice(200)]
+    with world.scope():
+        for each in dollars:
+            db.session.get_one(Document, each.id).currency = "USD"
+        db.session.commit()
+    page = f"{LIST}/{under_way.public_id}"
+    data = {"method": f"saved:{mandate}", "amount": "20"}
+    assert emma.post(page, data, to=f"{page}/pay").status_code == 303
+    for invoice, total in ((first, "12550"), (second, "12550"), (dollars[0], "300")):
+        offered = links(emma.get(f"{LIST}/{invoice.public_id}"))
+        (everything,) = [address for address, words in offered.items() if words.startswith("Pay all")]
+        assert fields(emma.get(everything))["total"] == total
+        assert f"{int(total) / 100:.2f}" in offered[everything]
 
 
 # The page.
@@ -190,6 +212,29 @@ def test_two_accounts_of_ones_own_are_not_paid_at_once(world: World, emma: Brows
     mine, also_mine = world.invoice(), world.invoice(account=world.ids.jan_account)
     assert emma.get(page_of(mine, also_mine)).status_code == 404
     assert emma.get(page_of(also_mine)).status_code == 200
+
+
+def test_the_right_is_asked_of_the_account_of_the_invoices(world: World, emma: Browser) -> None:
+    """Emma has chosen her own account, of which she sees the orders; Jan's is hers to pay."""
+    with world.scope():
+        db.session.query(Membership).filter_by(person_id=world.ids.emma).one().role = Role.ORDERS
+        theirs = Membership(person_id=world.ids.emma, customer_id=world.ids.jan_account, role=Role.OWNER)
+        db.session.add(theirs)
+        db.session.commit()
+    first = world.invoice(10000, account=world.ids.jan_account)
+    world.invoice(2550, account=world.ids.jan_account)
+    mine = world.invoice(account=world.ids.emma_account), world.invoice(account=world.ids.emma_account)
+    offered = links(emma.get(f"{LIST}/{first.public_id}"))
+    page = next(address for address, words in offered.items() if words.startswith("Pay all"))
+    assert row_headers(emma.get(page)) == ["2026-0001", "2026-0002"]
+    assert press(emma, page).status_code == 303 and [row.amount_minor for row in world.bank()] == [12550]
+    restart = page_of(first).replace("/pay?", "/pay/restart?")
+    assert emma.post("/customer", {}, to=restart).status_code == 303
+    assert world.payments() == [PaymentStatus.CANCELLED]
+    for address in (page_of(*mine), f"{LIST}/pay?all=1", f"{LIST}/pay"):
+        assert emma.get(address).status_code == 403
+    for account in ("A" * 22, "%00", ""):
+        assert emma.get(f"{LIST}/pay?all=1&account={account}").status_code == 404
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -547,6 +592,23 @@ class TestOneInvoice:
         page = f"{LIST}/{world.invoice(10000).public_id}"
         emma.post(page, {**fields(emma.get(page)), "amount": "40"}, to=f"{page}/pay")
         assert [row.amount_minor for row in world.bank()] == [1000] and world.credit() == 0
+
+    @pytest.mark.parametrize("method", ["ideal", "transfer"])
+    def test_more_of_it_than_a_part_pays_just_that_part(
+        self, world: World, emma: Browser, method: str
+    ) -> None:
+        world.change_shop(allow_part_payment=True)
+        give_credit(world, 5000)
+        invoice = world.invoice(10000)
+        page = f"{LIST}/{invoice.public_id}"
+        data = {**fields(emma.get(page)), "method": method, "amount": "20"}
+        again = emma.aim(page, data, to=f"{page}/pay")
+        answer = emma.post(page, data, to=f"{page}/pay")
+        assert answer.status_code == 303 and answer.location == page
+        assert (world.open_minor(invoice), world.credit(), world.bank()) == (8000, 3000, [])
+        answer = again()
+        assert answer.status_code == 409 and "used for something else" in shown(answer), "a second click"
+        assert (world.open_minor(invoice), world.credit()) == (8000, 3000)
 
     @pytest.mark.parametrize("credit", ["3001", "10001", "-1", "x", "9" * 20])
     def test_more_than_there_is_is_refused(self, world: World, emma: Browser, credit: str) -> None:

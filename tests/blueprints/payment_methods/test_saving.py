@@ -221,6 +221,32 @@ class TestTheWay:
         assert [method.status for method in methods(world)] == [MethodStatus.INVALID]
         assert at_bank(world) == [MandateStatus.REVOKED]
 
+    def test_stopped_while_the_bank_was_asked_it_is_ended_there(
+        self, world: World, emma: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In another window, between the two transactions: nobody may agree to what is over here."""
+        other = emma.aim(NEW, {"kind": "sepa", "account": account_of(world)})
+        record = saving._record
+
+        def stopped(method_id: int, *args: Any, **options: Any) -> Any:
+            with monkeypatch.context() as before:
+                before.setattr(saving, "_record", record)
+                saving.give_up(
+                    db.session.get_one(PaymentMethod, method_id),
+                    reason="stopped",
+                    actor=Actor.system(),
+                    now=START,
+                )
+                db.session.flush()
+            return record(method_id, *args, **options)
+
+        monkeypatch.setattr(saving, "_record", stopped)
+        answer = other()
+        assert answer.status_code == 409 and "was stopped elsewhere" in text_of(answer)
+        world.work()
+        assert [method.status for method in methods(world)] == [MethodStatus.INVALID]
+        assert at_bank(world) == [MandateStatus.REVOKED]
+
     def test_ended_at_the_bank_it_can_no_longer_be_charged(self, world: World, emma: Browser) -> None:
         page = begin(world, emma)
         way_back(emma, page, IBAN)

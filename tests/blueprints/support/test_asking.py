@@ -81,6 +81,20 @@ def test_a_question_becomes_a_ticket(login: Any, on_stage: Any, ids: Any) -> Non
         assert [mail.name for mail in db.session.scalars(sa.select(MailMessage))] == ["ticket_opened"]
 
 
+def test_the_right_is_asked_of_the_account_of_what_it_is_about(login: Any, on_stage: Any, ids: Any) -> None:
+    """Bram only reads the account that he has chosen, and owns the one whose invoice he asks about."""
+    with on_stage():
+        db.session.add(Membership(person_id=ids.bram, customer_id=ids.jan_account, role=Role.OWNER))
+        theirs = f"{NEW}?about=invoice:{make_invoice(ids.jan_account).public_id}"
+        mine = f"{NEW}?about=invoice:{make_invoice(ids.emma_account).public_id}"
+    bram = login("bram")
+    form = {**fields(bram.get(theirs)), "subject": "Hours", "body": "Open?"}
+    assert bram.send(theirs, form).status_code == 303
+    assert [ticket["customer_id"] for ticket in tickets(on_stage)] == [ids.jan_account]
+    for address in (NEW, mine):
+        assert bram.get(address).status_code == 403
+
+
 def test_a_double_click_asks_once_and_leads_to_the_same_page(login: Any, on_stage: Any) -> None:
     emma = login("emma")
     form = {**fields(emma.get(NEW)), "subject": "Hours", "body": "Open?"}

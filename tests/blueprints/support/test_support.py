@@ -245,6 +245,28 @@ def test_what_a_ticket_is_about(login: Any, on_stage: Any, ids: Any) -> None:
         assert "About" not in text(login("emma").get(f"{LIST}/{public_id}"))
 
 
+def test_an_invoice_of_an_order_is_named_to_whoever_sees_to_orders(
+    login: Any, on_stage: Any, ids: Any
+) -> None:
+    """They may open it and ask about it; other invoices are none of theirs."""
+    with on_stage():
+        order, subscription = make_order(ids.emma_account), make_subscription(ids.emma_account)
+        made = {
+            make_invoice(ids.emma_account): False,
+            make_invoice(ids.emma_account, order_id=order.id): True,
+            make_invoice(ids.emma_account, subscription_id=subscription.id): True,
+        }
+        cases = {
+            make_ticket(ids.emma_account, document_id=invoice.id).public_id: (invoice.public_id, is_linked)
+            for invoice, is_linked in made.items()
+        }
+        bram = db.session.scalars(sa.select(Membership).where(Membership.person_id == ids.bram)).one()
+        bram.role = Role.ORDERS
+    for ticket, (invoice, is_linked) in cases.items():
+        found = links(login("bram").get(f"{LIST}/{ticket}"))
+        assert (f"/customer/invoices/{invoice}" in found) == is_linked
+
+
 def test_hostile_text_is_shown_as_typed(login: Any, on_stage: Any, ids: Any) -> None:
     long = (HOSTILE * 10)[:200]
     with on_stage():

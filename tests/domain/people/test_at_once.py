@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +16,14 @@ from portal.core import database
 from portal.core.errors import NotFound
 from portal.core.mailer import MailMessage
 from portal.core.tenancy import shop_scope
-from portal.domain.people import actions, claims, logins, passwords, queries, tokens
+from portal.domain.people import actions, claims, details, emails, logins, passwords, queries, tokens
 from portal.domain.people.models import Customer, LoginEvent, OneTimeToken, Person, Role, TokenPurpose
+from portal.domain.tickets.actions import NewTicket, Said, open_ticket
+from portal.domain.tickets.models import TicketType
 from portal.extensions import db
 from tests import cast as stage
 from tests.cast import PASSWORD, START, Ids
+from tests.concurrency.test_lock_order import wait_until_somebody_waits
 
 CHOSEN = "four quiet green boats"
 WANTED = actions.Registration(email="Noor@example.com", given_name="Noor", family_name="Smit")
@@ -230,3 +234,74 @@ def test_two_owners_agree(here: tuple[Flask, Ids]) -> None:
         assert db.session.scalars(live).all() == []
 
     alone(here, check)
+
+
+def change_address(ids: Ids) -> None:
+    secret = tokens.issue(
+        TokenPurpose.EMAIL_CHANGE, ids.jan, now=START, data={"email": "j@example.com", "session_id": None}
+    )
+    db.session.commit()
+    link = tokens.find(secret, TokenPurpose.EMAIL_CHANGE, now=START)
+    assert link is not None
+    emails.change(link, session_ids=(), now=START)
+
+
+def change_both(ids: Ids) -> None:
+    customer = queries.get_customer(ids.jan_account)
+    wanted = replace(details.Details.of(customer), city="Utrecht")
+    name = {"given_name": "Johan", "family_name": "Jansen"}
+    details.change_with_name(customer, wanted, ids.jan, **name, version=customer.version, now=START)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("action", [change_address, change_both])
+def test_the_person_is_held_before_the_account(
+    on_postgresql: tuple[Flask, Ids], action: Callable[[Ids], None]
+) -> None:
+    """As by logging in, which stores the account's language: the other way around the two would wait in a circle."""
+    app, ids = on_postgresql
+
+    def run() -> None:
+        database.set_reading(False)
+        with app.app_context(), shop_scope(ids.shop):
+            action(ids)
+            db.session.rollback()
+
+    changing = threading.Thread(target=run)
+    with app.app_context(), db.engine.connect() as login, db.engine.connect() as other:
+        login.execute(sa.text("SELECT id FROM people WHERE id = :id FOR NO KEY UPDATE"), {"id": ids.jan})
+        changing.start()
+        wait_until_somebody_waits(app)
+        held = sa.text("SELECT id FROM customers WHERE id = :id FOR UPDATE NOWAIT")
+        assert other.execute(held, {"id": ids.jan_account}).scalar() == ids.jan_account
+        other.rollback()
+        login.rollback()
+    changing.join(30)
+    assert not changing.is_alive()
+
+
+@pytest.mark.postgres
+def test_who_asks_something_does_not_wait_for_their_log_in(on_postgresql: tuple[Flask, Ids]) -> None:
+    """They hold the account by then, which the log-in would wait for in turn."""
+    app, ids = on_postgresql
+    asked = threading.Event()
+
+    def ask() -> None:
+        database.set_reading(False)
+        with app.app_context(), shop_scope(ids.shop):
+            jan = db.session.get_one(Person, ids.jan)
+            wanted, said = NewTicket(TicketType.GENERAL, "Hours"), Said("Open?")
+            open_ticket(wanted, said, customer_id=ids.jan_account, author=jan, now=START)
+            asked.set()
+            db.session.rollback()
+
+    asking = threading.Thread(target=ask)
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        assert queries.lock_person_by_email("jan@example.com") is not None
+        asking.start()
+        try:
+            assert asked.wait(10)
+        finally:
+            db.session.rollback()
+            asking.join(30)

@@ -261,3 +261,13 @@ def test_of_a_failed_transaction_no_file_stays(ids: Any, emma: Person) -> None:
     assert len(set(storage.walk()) - before) == 1
     db.session.rollback()
     assert set(storage.walk()) == before
+
+
+def test_the_longest_name_of_a_person_fits(ids: Any, emma: Person) -> None:
+    """PostgreSQL refuses what is longer than its column; SQLite would not say so."""
+    emma.given_name, emma.family_name = "G" * 100, "F" * 100
+    wanted = NewTicket(TicketType.GENERAL, "Hours")
+    ticket = actions.open_ticket(wanted, Said("Open?"), customer_id=ids.emma_account, author=emma, now=START)
+    (message,) = messages(ticket)
+    column = sa.inspect(TicketMessage).columns["author_name"]
+    assert len(message.author_name) == column.type.length
