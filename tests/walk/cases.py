@@ -110,6 +110,9 @@ CUSTOMER: dict[Key, CustomerCase] = {
         {"email": "other@example.com", "password": "correct horse battery"},
     ),
     ("orders.show", "GET"): CustomerCase(lambda t: f"/customer/orders/{t.order}"),
+    ("orders.fetch", "POST"): CustomerCase(
+        lambda t: f"/customer/orders/{t.order}/files/{t.download}", is_page=False
+    ),
     ("subscriptions.show", "GET"): CustomerCase(lambda t: f"/customer/subscriptions/{t.subscription}"),
     ("payment_methods.show", "GET"): CustomerCase(lambda t: f"/customer/payment-methods/{t.method}"),
     ("payment_methods.make_default", "POST"): CustomerCase(
@@ -294,6 +297,12 @@ PUBLIC: dict[Key, OpenCase | TokenCase] = {
         lambda t: f"/pay/return/{t.payment}",
         _wrong("/pay/return/", lambda t: t.payment),
         expires=timedelta(days=30, minutes=1),
+    ),
+    ("download.fetch", "GET"): TokenCase(
+        lambda t: f"/download/{t.download_token}",
+        _wrong("/download/", lambda t: t.download_token),
+        expires=timedelta(hours=1),
+        is_page=False,
     ),
     # Callers without a browser; an id unknown in a shop is answered like a known one and books nothing.
     ("hooks.receive", "POST"): TokenCase(

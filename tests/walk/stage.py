@@ -21,6 +21,7 @@ from portal.domain.invoices import booking, rendering
 from portal.domain.invoices.links import payment_token
 from portal.domain.invoices.models import Document
 from portal.domain.methods.models import MethodKind
+from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import tokens
 from portal.domain.people.models import Customer, Person, TokenPurpose
@@ -47,6 +48,8 @@ class Things:
     invoice: str
     invoice_number: str
     order: str
+    download: str
+    download_token: str
     subscription: str
     ticket: str
     contact: str
@@ -72,7 +75,7 @@ class Things:
     def of_emma(self) -> tuple[str, ...]:
         """What no page of anybody else may hold."""
         return (
-            self.invoice, self.invoice_number, self.order, self.subscription, self.ticket, self.contact,
+            self.invoice, self.invoice_number, self.order, self.download, self.subscription, self.ticket, self.contact,
             self.ticket_file, self.notice, self.method, "Emma",
         )  # fmt: skip
 
@@ -95,6 +98,10 @@ def put_things(world: World) -> Things:
         document = cast.make_invoice(ids.emma_account, now=now)
         rendering.keep_file(document, document.language, PDF, now=now)
         order = rows.make_order(ids.emma_account)
+        sold = storage.put(f"shops/{ids.shop}/files/walk.pdf", PDF)
+        download = rows.make_download(
+            order, storage_key=sold, download_limit=100, expires_at=now + timedelta(days=30)
+        )
         subscription = rows.make_subscription(ids.emma_account)
         db.session.get_one(Customer, ids.emma_account).public_id = EMMAS_ACCOUNT
         ticket = rows.make_ticket(ids.emma_account, subject="About my delivery")
@@ -114,6 +121,8 @@ def put_things(world: World) -> Things:
             invoice=document.public_id,
             invoice_number=document.number or "",
             order=order.public_id,
+            download=download.public_id,
+            download_token=downloads.token_for(download.public_id, now=now),
             subscription=subscription.public_id,
             ticket=ticket.public_id,
             contact=contact.public_id,

@@ -303,6 +303,8 @@ FORMS: dict[str, Form] = {
         {"successor": ("", HUGE, "\0")},
         by_emma=True,
     ),
+    # Counted, it leads to the file.
+    "download": Form(lambda t: f"/customer/orders/{t.order}/files/{t.download}", by_emma=True, empty=(303,)),
     "dismiss": Form(lambda t: "/customer/notifications/nothing/dismiss", by_emma=True),
     "bank": Form(
         lambda t: f"/sandbox/{t.bank_payment}",

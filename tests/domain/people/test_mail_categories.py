@@ -20,6 +20,7 @@ from portal.core import mailer
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
+from portal.domain.orders.mails import downloads_granted
 from portal.domain.payments.mails import credit_confirmation, payment_confirmation
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import mails
@@ -29,7 +30,7 @@ from portal.domain.shops.models import Mode, Shop
 from portal.domain.tickets import mails as ticket_mails
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.rows import add_message, make_contact, make_ticket
+from tests.rows import add_message, make_contact, make_download, make_order, make_ticket
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail_categories.txt"
 Stage = Callable[..., Any]
@@ -72,6 +73,10 @@ class Scene:
         message = add_message(ticket, body="Hello")
         written = write(ticket, message)
         return written[0] if isinstance(written, list) else written
+
+    def granted(self) -> MailMessage | None:
+        order = make_order(self.account.id)
+        return downloads_granted(order, make_download(order, expires_at=START), now=START)
 
     def credit(self) -> MailMessage | None:
         account = Account(self.account.id, Mode.TEST, "EUR")
@@ -118,6 +123,7 @@ MAILS: dict[str, Kind] = {
     "ticket_replied": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.replied(ticket, said, now=START)), Category.STAFF
     ),
+    "downloads_granted": Kind(Scene.granted, Category.ACCOUNT, Switch.ORDER_CONFIRMATION),
     "confirm_address": security(lambda s: mails.confirm_address(s.emma, language=REGISTERS_IN, now=START)),
     "claim_account": security(lambda s: mails.claim_account(s.emma, language=REGISTERS_IN, now=START)),
     "account_exists": security(lambda s: mails.account_exists(s.emma, now=START)),

@@ -99,8 +99,12 @@ def test_golden(app: Flask, ids: Any, name: str, language: str) -> None:
     assert len(addresses) == {"ticket_answered": 1, "ticket_resolved": 2}.get(name, 0)
     assert all(f'href="{url}"' in made["html"] for url in addresses)
     text = re.sub(r"(example\.test/customer/support/)\S+", r"\1…", made["txt"])
-    found = f"Subject: {made['subject.txt'].strip()}\n\n{text.strip()}\n"
-    golden = GOLDEN / f"{name}.{language}.txt"
+    write_golden(GOLDEN / f"{name}.{language}.txt", made["subject.txt"], text)
+
+
+def write_golden(golden: Path, subject: str, text: str) -> None:
+    """Compares a mail with its golden file, or writes that with GOLDEN=write."""
+    found = f"Subject: {subject.strip()}\n\n{text.strip()}\n"
     if os.environ.get("GOLDEN") == "write":
         golden.write_text(found)
     assert found == golden.read_text()
