@@ -73,6 +73,20 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ("invoices.progress", "GET"): CustomerCase(
         lambda t: f"/customer/invoices/{t.invoice}/pdf/progress", is_page=False
     ),
+    ("invoices.refund", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.paid}/refund"),
+    ("invoices.refund", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.paid}/refund",
+        {"subject": "Money back", "body": "It broke.", "key": "c" * 22},
+    ),
+    ("invoices.dispute", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}/dispute"),
+    ("invoices.dispute", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.invoice}/dispute",
+        {"line": "1", "body": "Too much.", "key": "d" * 22},
+    ),
+    ("invoices.withdraw", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.disputed}/dispute/withdraw"),
+    ("invoices.withdraw", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.disputed}/dispute/withdraw"
+    ),
     ("notifications.index", "GET"): _list("/customer/notifications"),
     ("notifications.dismiss", "POST"): CustomerCase(lambda t: f"/customer/notifications/{t.notice}/dismiss"),
     ("contacts.index", "GET"): _list("/customer/contacts"),

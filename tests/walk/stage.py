@@ -18,8 +18,9 @@ from portal.core import clock, database, sessions, storage
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
 from portal.domain.invoices import booking, rendering
+from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.links import payment_token
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import Allocation, AllocationState, Document
 from portal.domain.methods.models import MethodKind
 from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
@@ -27,6 +28,8 @@ from portal.domain.people import tokens
 from portal.domain.people.models import Customer, Person, TokenPurpose
 from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
+from portal.domain.tickets import disputes
+from portal.domain.tickets.actions import Said
 from portal.extensions import db
 from tests import cast, rows
 from tests.page_client import PageClient
@@ -47,6 +50,8 @@ class Things:
 
     invoice: str
     invoice_number: str
+    paid: str
+    disputed: str
     order: str
     download: str
     download_token: str
@@ -97,6 +102,18 @@ def put_things(world: World) -> Things:
     with writing(world):
         document = cast.make_invoice(ids.emma_account, now=now)
         rendering.keep_file(document, document.language, PDF, now=now)
+        paid = cast.make_invoice(ids.emma_account, now=now)
+        _pay_with_credit(paid)
+        disputed = cast.make_invoice(ids.emma_account, now=now)
+        disputes.open_dispute(
+            disputed.id,
+            "Not what I ordered",
+            Said("This is not what I ordered."),
+            line=None,
+            customer_id=ids.emma_account,
+            author=db.session.get_one(Person, ids.emma),
+            now=now,
+        )
         order = rows.make_order(ids.emma_account)
         sold = storage.put(f"shops/{ids.shop}/files/walk.pdf", PDF)
         download = rows.make_download(
@@ -120,6 +137,8 @@ def put_things(world: World) -> Things:
         found = Things(
             invoice=document.public_id,
             invoice_number=document.number or "",
+            paid=paid.public_id,
+            disputed=disputed.public_id,
             order=order.public_id,
             download=download.public_id,
             download_token=downloads.token_for(download.public_id, now=now),
@@ -231,6 +250,15 @@ def _payment(customer_id: int, provider_ref: str) -> Payment:
     booking.plan(payment.id, [booking.Share(other.id, 12100)])
     booking.release(payment.id, now=clock.now())
     return payment
+
+
+def _pay_with_credit(document: Document) -> None:
+    """Paid, and to be refunded."""
+    share = Allocation(
+        document_id=document.id, amount_minor=document.total_minor, state=AllocationState.BOOKED
+    )
+    db.session.add(share)
+    rebalance(document, now=clock.now())
 
 
 def catch_mail(folder: Path) -> None:

@@ -284,6 +284,34 @@ FORMS: dict[str, Form] = {
         by_emma=True,
         free=("body",),
     ),
+    # Neither says why, so that nothing is taken.
+    "refund": Form(
+        lambda t: f"/customer/invoices/{t.paid}/refund",
+        {"subject": "Money back", "body": "", "key": "a" * 22},
+        {
+            "subject": (*EMPTY_AND_LONG, "x" * 201),
+            "body": (*EMPTY_AND_LONG, "x" * 50_000),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_emma=True,
+        free=("body",),
+        keeps="subject",
+    ),
+    "dispute": Form(
+        lambda t: f"/customer/invoices/{t.invoice}/dispute",
+        {"line": "1", "body": "", "files": "", "key": "a" * 22},
+        {
+            "line": ("0", "2", "-1", "x", "9" * 400, HUGE, "\0", "\u0661"),
+            "body": (*EMPTY_AND_LONG, "x" * 50_000),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_emma=True,
+        free=("body",),
+    ),
+    # The first of several is taken.
+    "withdraw": Form(
+        lambda t: f"/customer/invoices/{t.disputed}/dispute/withdraw", by_emma=True, empty=(303, 422)
+    ),
     "save a method": Form(
         lambda t: "/customer/payment-methods/new",
         {"kind": "sepa", "account": "x"},

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms.validators import InputRequired, Length, Optional, Regexp
+from wtforms import SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp
 
 from portal.core.forms import PortalForm, text_field
+from portal.core.message_forms import MessageForm, files_field, message_field, plain_line
 
 CHANGED = _l("What is to be paid changed meanwhile. Please look at the amounts again.")
 
@@ -45,3 +48,38 @@ class SeveralForm(ChoiceForm):
     """Several invoices; ``total`` is what they came to when the page was made."""
 
     total = minor_field()
+
+
+class RefundForm(MessageForm):
+    """Asks for money back; the subject comes filled in."""
+
+    subject = text_field(
+        _l("Subject"),
+        validators=[
+            DataRequired(_l("Give your question a subject.")),
+            Length(max=200, message=_l("A subject has at most 200 characters.")),
+        ],
+        render_kw={"dir": "auto", "maxlength": 200},
+    )
+    body = message_field(_l("Why do you want your money back?"), _l("Say why you want your money back."))
+
+    def plain_subject(self, usual: str) -> str:
+        """The subject without what would turn the lines around it; of one of which nothing is left, the usual one."""
+        return plain_line(self.subject.data) or usual
+
+
+class DisputeForm(MessageForm):
+    """Objects to an invoice or a line of it."""
+
+    line = SelectField(_l("What is it about?"))
+    body = message_field(_l("What is wrong?"), _l("Say what is wrong."))
+    files = files_field()
+
+    def __init__(self, lines: list[tuple[str, Any]], **options: Any) -> None:
+        super().__init__(**options)
+        self.line.choices = [SelectChoice(value=value, label=label) for value, label in lines]
+
+    @property
+    def position(self) -> int | None:
+        """The position of the line that was chosen; none for the whole invoice."""
+        return int(self.line.data) if self.line.data else None

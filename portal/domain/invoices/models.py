@@ -156,6 +156,12 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     settled_at: Mapped[datetime | None]
     reversed_at: Mapped[datetime | None]
 
+    # Written by ``disputing`` alone: reminders and collections ask it, and count no day of it.
+    disputed_on: Mapped[date | None] = mapped_column(
+        doc="Since when the customer disputes it; none while nobody does."
+    )
+    disputed_days: Mapped[int] = mapped_column(default=0, doc="The days of disputes that have ended.")
+
     link_version: Mapped[int] = mapped_column(default=1)
     original_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("documents.id"))
     order_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("orders.id"))

@@ -192,7 +192,7 @@ def grant_downloads(
     return download
 
 
-def _select(mode: Mode) -> sa.Select[Any]:
+def _select(mode: Mode) -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             Download.id,

@@ -28,6 +28,7 @@ from portal.domain.people.models import Customer, Membership, Person
 from portal.domain.people.recipients import Switch, account_recipients, billing_recipients
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.tickets import mails as ticket_mails
+from portal.domain.tickets.models import DisputeStatus
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.rows import add_message, make_contact, make_download, make_order, make_ticket
@@ -116,6 +117,14 @@ MAILS: dict[str, Kind] = {
         lambda s: s.ticket(lambda ticket, said: ticket_mails.resolved(ticket, now=START)),
         Category.ACCOUNT,
         Switch.STATUS_CHANGES,
+    ),
+    "dispute_answered": Kind(
+        lambda s: s.ticket(
+            lambda ticket, said: ticket_mails.dispute_answered(
+                ticket, said, number="2026-0001", outcome=DisputeStatus.REJECTED, now=START
+            )
+        ),
+        Category.ACCOUNT,
     ),
     "ticket_opened": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.opened(ticket, said, now=START)), Category.STAFF
