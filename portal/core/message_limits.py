@@ -1,4 +1,4 @@
-"""How often a person may write to the shop: settings with the names of ``DEFAULTS`` in ``app.config`` change it."""
+"""How often a person may write to the shop or have files made: settings named as in ``DEFAULTS`` change it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ DEFAULTS = {
     "SUPPORT_LIMIT_NEW": "20 per hour; 60 per day",
     "SUPPORT_LIMIT_REPLY": "60 per hour; 200 per day",
     "SUPPORT_LIMIT_PREVIEW": "60 per minute",
+    # What keeps a worker busy for minutes.
+    "BUNDLE_LIMIT": "30 per hour",
 }
 
 

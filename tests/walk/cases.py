@@ -73,6 +73,21 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ("invoices.progress", "GET"): CustomerCase(
         lambda t: f"/customer/invoices/{t.invoice}/pdf/progress", is_page=False
     ),
+    ("invoices.bundled", "GET"): _list("/customer/invoices/files"),
+    ("invoices.bundled", "POST"): CustomerCase(
+        lambda t: "/customer/invoices/files",
+        {"first_day": "2026-01-01", "last_day": "2026-11-01", "account": EMMAS_ACCOUNT},
+        is_list=True,
+    ),
+    ("invoices.make_year", "POST"): CustomerCase(
+        lambda t: "/customer/invoices/files/year", {"year": "2026", "account": EMMAS_ACCOUNT}, is_list=True
+    ),
+    ("invoices.bundle_progress", "GET"): CustomerCase(
+        lambda t: f"/customer/invoices/files/{t.bundle}/progress", is_page=False
+    ),
+    ("invoices.fetch_bundle", "GET"): CustomerCase(
+        lambda t: f"/customer/invoices/files/{t.bundle}/download", is_page=False
+    ),
     ("invoices.refund", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.paid}/refund"),
     ("invoices.refund", "POST"): CustomerCase(
         lambda t: f"/customer/invoices/{t.paid}/refund",

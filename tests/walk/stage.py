@@ -17,10 +17,10 @@ from portal.blueprints.sandbox.settings import bank_key
 from portal.core import clock, database, sessions, storage
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import booking, rendering
+from portal.domain.invoices import booking, bundles, rendering
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.links import payment_token
-from portal.domain.invoices.models import Allocation, AllocationState, Document
+from portal.domain.invoices.models import Allocation, AllocationState, Bundle, Document
 from portal.domain.methods.models import MethodKind
 from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
@@ -52,6 +52,7 @@ class Things:
     invoice_number: str
     paid: str
     disputed: str
+    bundle: str
     order: str
     download: str
     download_token: str
@@ -114,6 +115,7 @@ def put_things(world: World) -> Things:
             author=db.session.get_one(Person, ids.emma),
             now=now,
         )
+        bundle = _bundle(ids)
         order = rows.make_order(ids.emma_account)
         sold = storage.put(f"shops/{ids.shop}/files/walk.pdf", PDF)
         download = rows.make_download(
@@ -139,6 +141,7 @@ def put_things(world: World) -> Things:
             invoice_number=document.number or "",
             paid=paid.public_id,
             disputed=disputed.public_id,
+            bundle=bundle.public_id,
             order=order.public_id,
             download=download.public_id,
             download_token=downloads.token_for(download.public_id, now=now),
@@ -250,6 +253,15 @@ def _payment(customer_id: int, provider_ref: str) -> Payment:
     booking.plan(payment.id, [booking.Share(other.id, 12100)])
     booking.release(payment.id, now=clock.now())
     return payment
+
+
+def _bundle(ids: cast.Ids) -> Bundle:
+    """The invoices of a year, made already."""
+    wanted = bundles.year_of(2026, ids.emma_account, Mode.TEST, "en")
+    bundle = bundles.request_year(wanted, person_id=ids.emma, now=clock.now())
+    key = storage.put(bundles.key_of(bundle, "zip"), b"PK")
+    bundles.finish(bundle.id, key, 2, now=clock.now())
+    return bundle
 
 
 def _pay_with_credit(document: Document) -> None:

@@ -284,6 +284,22 @@ FORMS: dict[str, Form] = {
         by_emma=True,
         free=("body",),
     ),
+    "statement": Form(
+        lambda t: "/customer/invoices/files",
+        {"first_day": "2026-01-01", "last_day": "2026-11-02", "account": EMMAS_ACCOUNT},
+        {
+            "first_day": (*EMPTY_AND_LONG, "1999-12-31", "0000-00-00", "2026-02-30", "\u0661", "31/12/2026"),
+            "last_day": (*EMPTY_AND_LONG, "9999-12-31", "2025-12-31", "2026-11-02", "-1"),
+        },
+        by_emma=True,
+    ),
+    # There was no shop yet.
+    "invoices of a year": Form(
+        lambda t: "/customer/invoices/files/year",
+        {"year": "2019", "account": EMMAS_ACCOUNT},
+        {"year": ("", "x", "-1", "26", "20266", "0999", HUGE, "\0", "\u0662\u0660\u0662\u0666")},
+        by_emma=True,
+    ),
     # Neither says why, so that nothing is taken.
     "refund": Form(
         lambda t: f"/customer/invoices/{t.paid}/refund",

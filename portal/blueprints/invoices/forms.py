@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectField
+from wtforms import DateField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp
 
-from portal.core.forms import PortalForm, text_field
+from portal.core.forms import PortalForm, hidden_field, text_field, without_controls
 from portal.core.message_forms import MessageForm, files_field, message_field, plain_line
 
 CHANGED = _l("What is to be paid changed meanwhile. Please look at the amounts again.")
@@ -83,3 +83,29 @@ class DisputeForm(MessageForm):
     def position(self) -> int | None:
         """The position of the line that was chosen; none for the whole invoice."""
         return int(self.line.data) if self.line.data else None
+
+
+class DayField(DateField):  # type: ignore[misc]
+    """A day since 2000, as browsers send it or as somebody types it where they show no calendar."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.raw_data = [without_controls(value)[:20].strip() for value in valuelist]
+        try:
+            super().process_formdata(self.raw_data)
+        except ValueError:
+            raise ValueError(_l("Write the day as 2026-01-31.")) from None
+        if self.data is not None and self.data.year < 2000:
+            raise ValueError(_l("Choose a day since 2000."))
+
+
+def _day(label: Any) -> Any:
+    missing = _l("Write the day as 2026-01-31.")
+    return DayField(label, validators=[InputRequired(missing)], render_kw={"min": "2000-01-01"})
+
+
+class StatementForm(PortalForm):
+    """A statement of account of a period; ``account`` is the account that the page was shown for."""
+
+    first_day = _day(_l("From"))
+    last_day = _day(_l("Up to and including"))
+    account = hidden_field()
