@@ -317,7 +317,7 @@ FORMS: dict[str, Form] = {
         lambda t: f"/customer/invoices/{t.invoice}/dispute",
         {"line": "1", "body": "", "files": "", "key": "a" * 22},
         {
-            "line": ("0", "2", "-1", "x", "9" * 400, HUGE, "\0", "\u0661"),
+            "line": ("", "0", "2", "-1", "x", "9" * 400, HUGE, "\0", "\u0661"),
             "body": (*EMPTY_AND_LONG, "x" * 50_000),
             "key": ("", "x", HUGE, "\0" * 22),
         },

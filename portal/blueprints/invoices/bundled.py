@@ -166,6 +166,7 @@ def _shown(bundle: Bundle) -> SimpleNamespace:
         steps=bundle.total + 1,
         poll=next_look("invoices.bundle_progress", public_id=bundle.public_id) if making else None,
         failed=bundle.status is BundleStatus.FAILED,
+        account=current_membership().customer_public_id,
     )
 
 

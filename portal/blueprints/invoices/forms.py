@@ -68,10 +68,14 @@ class RefundForm(MessageForm):
         return plain_line(self.subject.data) or usual
 
 
+#: The choice that is no line.
+WHOLE = "all"
+
+
 class DisputeForm(MessageForm):
     """Objects to an invoice or a line of it."""
 
-    line = SelectField(_l("What is it about?"))
+    line = SelectField(_l("What is it about?"), validators=[InputRequired(_l("Choose what it is about."))])
     body = message_field(_l("What is wrong?"), _l("Say what is wrong."))
     files = files_field()
 
@@ -82,7 +86,7 @@ class DisputeForm(MessageForm):
     @property
     def position(self) -> int | None:
         """The position of the line that was chosen; none for the whole invoice."""
-        return int(self.line.data) if self.line.data else None
+        return None if self.line.data == WHOLE else int(self.line.data)
 
 
 class DayField(DateField):  # type: ignore[misc]

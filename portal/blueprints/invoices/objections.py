@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.invoices import bp, pages
-from portal.blueprints.invoices.forms import DisputeForm, RefundForm
+from portal.blueprints.invoices.forms import WHOLE, DisputeForm, RefundForm
 from portal.core import access, clock, message_limits
 from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
@@ -169,7 +169,7 @@ def _above(document: Document) -> list[tuple[str, str]]:
 
 def _lines(document: Document) -> list[tuple[str, Any]]:
     return [
-        ("", _("The whole invoice")),
+        (WHOLE, _("The whole invoice")),
         *((str(line.position), line.description) for line in document.lines),
     ]
 

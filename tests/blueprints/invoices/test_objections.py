@@ -148,7 +148,7 @@ def test_objecting_to_a_line_with_a_file(login: Any, on_stage: Any, ids: Any, in
     emma = login("emma", now=START)
     assert links(emma.get(page))[f"{page}/dispute"] == "Object to this invoice or a line of it"
     options = [each.attrib["value"] for each in find_all(parse(emma.get(f"{page}/dispute").text), "option")]
-    assert options == ["", "1", "2"]
+    assert options == ["all", "1", "2"]
     photo = (io.BytesIO(b"\x89PNG\r\n\x1a\n"), "photo.png")
     data = {"line": "2", "body": "Only **one** came.", "files": photo, "key": KEY}
     answer = emma.send(f"{page}/dispute", data, content_type="multipart/form-data")
@@ -165,13 +165,13 @@ def test_objecting_to_a_line_with_a_file(login: Any, on_stage: Any, ids: Any, in
     # It can be paid all the same, and not be disputed twice.
     assert "Pay € 121.00" in " ".join(buttons(shown))
     assert emma.get(f"{page}/dispute").location == page
-    assert emma.send(f"{page}/dispute", {"line": "", "body": "Again", "key": "x" * 22}).location == page
+    assert emma.send(f"{page}/dispute", {"line": "all", "body": "Again", "key": "x" * 22}).location == page
     assert len(tickets(on_stage)) == 1
 
 
 def test_a_file_that_is_not_taken(login: Any, on_stage: Any, invoice: Any) -> None:
     page = invoice()
-    data = {"line": "", "body": "Look", "files": (io.BytesIO(b"MZ\0\1"), "run.exe"), "key": KEY}
+    data = {"line": "all", "body": "Look", "files": (io.BytesIO(b"MZ\0\1"), "run.exe"), "key": KEY}
     answer = login("emma", now=START).send(f"{page}/dispute", data, content_type="multipart/form-data")
     assert answer.status_code == 422 and "cannot be sent" in answer.text and "Look" in answer.text
     assert tickets(on_stage) == []
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_taken(login: Any, on_stage: Any, invoice: Any) -> No
 def test_taking_it_back(login: Any, on_stage: Any, invoice: Any) -> None:
     page = invoice()
     emma = login("emma", now=START)
-    emma.send(f"{page}/dispute", {"line": "", "body": "Too much", "key": KEY})
+    emma.send(f"{page}/dispute", {"line": "all", "body": "Too much", "key": KEY})
     assert links(emma.get(page))[f"{page}/dispute/withdraw"] == "Withdraw objection"
     assert "Withdraw your objection?" in text(emma.get(f"{page}/dispute/withdraw"))
     later = START + timedelta(days=2)
@@ -214,7 +214,7 @@ def test_each_role(login: Any, on_stage: Any, ids: Any, invoice: Any, role: Role
         assert (f"{paid}/refund" in links(bram.get(paid))) is may_ask
         assert (f"{unpaid}/dispute" in links(bram.get(unpaid))) is may_object
     asked = bram.send(f"{paid}/refund", {"subject": "Money", "body": "Please", "key": KEY})
-    objected = bram.send(f"{unpaid}/dispute", {"line": "", "body": "Too much", "key": KEY})
+    objected = bram.send(f"{unpaid}/dispute", {"line": "all", "body": "Too much", "key": KEY})
     assert asked.status_code == (303 if may_ask else 403)
     assert objected.status_code == (303 if may_object else 403)
     assert len(tickets(on_stage)) == may_ask + may_object
@@ -228,8 +228,8 @@ def test_who_writes_too_often_is_told_so(app: Any, login: Any, on_stage: Any, in
     app.config["SUPPORT_LIMIT_NEW"] = "1 per hour"
     first, second = invoice(), invoice()
     emma = login("emma", now=START)
-    assert emma.send(f"{first}/dispute", {"line": "", "body": "Too much", "key": KEY}).status_code == 303
-    answer = emma.send(f"{second}/dispute", {"line": "", "body": "Too much too", "key": "x" * 22})
+    assert emma.send(f"{first}/dispute", {"line": "all", "body": "Too much", "key": KEY}).status_code == 303
+    answer = emma.send(f"{second}/dispute", {"line": "all", "body": "Too much too", "key": "x" * 22})
     assert answer.status_code == 429 and "Too much too" in answer.text
     assert len(tickets(on_stage)) == 1
 
@@ -240,7 +240,7 @@ def test_it_costs_the_page_no_statement(app: Any, login: Any, invoice: Any) -> N
     emma.get(page)
     with counted(app) as before:
         emma.get(page)
-    emma.send(f"{page}/dispute", {"line": "", "body": "Too much", "key": KEY})
+    emma.send(f"{page}/dispute", {"line": "all", "body": "Too much", "key": KEY})
     emma.get(page)
     with counted(app) as after:
         emma.get(page)
