@@ -259,7 +259,7 @@ def _bundle(ids: cast.Ids) -> Bundle:
     """The invoices of a year, made already."""
     wanted = bundles.year_of(2026, ids.emma_account, Mode.TEST, "en")
     bundle = bundles.request_year(wanted, person_id=ids.emma, now=clock.now())
-    key = storage.put(bundles.key_of(bundle, "zip"), b"PK")
+    key = storage.put(bundles.key_of(bundle), b"PK")
     bundles.finish(bundle.id, key, 2, now=clock.now())
     return bundle
 

@@ -114,7 +114,7 @@ def _made(
 
 
 def _pack(bundle: Bundle) -> outbox.Step:
-    entries, key = _entries(bundle), bundles.key_of(bundle, "zip")
+    entries, key = _entries(bundle), bundles.key_of(bundle)
     return outbox.Outside(partial(_write, key, entries), partial(_packed, bundle.id, key))
 
 

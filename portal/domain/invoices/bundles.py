@@ -21,6 +21,8 @@ from portal.extensions import db
 
 #: How long a file is kept once it is ready: it can be made again at any time.
 KEPT = timedelta(days=7)
+#: How long a file is left after that, which nobody can fetch any more: longer than any backup takes.
+LEFT = timedelta(days=1)
 #: What a worker that was killed left half written is removed after this long; no build takes as long.
 UNFINISHED = timedelta(hours=6)
 #: The outbox job that puts the PDFs of a year into a ZIP.
@@ -127,28 +129,28 @@ def fail(bundle_id: int, *, now: datetime) -> None:
         audit.record("bundle.failed", bundle, actor=Actor.system(), now=now, kind=bundle.kind.value)
 
 
-def key_of(bundle: Bundle, ending: str) -> str:
+def key_of(bundle: Bundle) -> str:
     """Where its file is stored: always the same place, so that one that is made twice is stored once."""
+    ending = "zip" if bundle.kind is BundleKind.YEAR else "pdf"
     return f"shops/{bundle.shop_id}/bundles/{bundle.public_id}.{ending}"
 
 
-def expire(*, now: datetime) -> int:
-    """Removes the files whose time is over, in the active shop; answers how many. Safe to run twice.
+def expire(*, now: datetime) -> None:
+    """Ends those whose time is over, in the active shop, and removes the files of those that ended a while ago.
 
-    The file goes first: should the rest fail, the next run finds the row as it was.
+    Safe to run twice, and after a kill: a file goes before its row says so. A backup that began meanwhile still finds
+    every file that its rows name.
     """
-    over = db.session.scalars(
-        sa.select(Bundle)
-        .where(Bundle.status == BundleStatus.READY, Bundle.expires_at <= now)
-        .order_by(Bundle.expires_at)
-        .limit(500)
-    ).all()
-    for bundle in over:
-        if bundle.storage_key is not None:
-            storage.delete(bundle.storage_key)
+    over = sa.select(Bundle).where(Bundle.status == BundleStatus.READY, Bundle.expires_at <= now)
+    for bundle in db.session.scalars(over.order_by(Bundle.expires_at).limit(500)):
         bundle.status = BUNDLE.next(bundle.status, BundleMove.EXPIRE) or bundle.status
         bundle.storage_key = None
-    return len(over)
+    ended = sa.select(Bundle).where(
+        Bundle.status == BundleStatus.EXPIRED, Bundle.expires_at <= now - LEFT, Bundle.size_bytes > 0
+    )
+    for bundle in db.session.scalars(ended.order_by(Bundle.expires_at).limit(500)):
+        storage.delete(key_of(bundle))
+        bundle.size_bytes = 0
 
 
 def list_years(customer_id: int, *, mode: Mode) -> Sequence[Any]:

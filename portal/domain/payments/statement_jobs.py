@@ -29,7 +29,7 @@ def build_statement(payload: dict[str, Any], *, now: datetime) -> outbox.Step:
     account = Account(customer.id, bundle.mode, shop.currency, shop.time_zone)
     found = statements.get_statement(account, bundle.first_day, bundle.last_day)
     context = statements.statement_context(found, customer, shop, account, bundle.language)
-    key = bundles.key_of(bundle, "pdf")
+    key = bundles.key_of(bundle)
     return outbox.Outside(partial(_store, key, context, bundle.language), partial(_stored, bundle.id, key))
 
 

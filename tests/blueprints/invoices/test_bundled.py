@@ -21,7 +21,7 @@ from tests.cast import START, make_invoice
 from tests.page_client import find_all, parse
 from tests.pages import links, text
 from tests.rows import write_invoices
-from tests.statements import counted
+from tests.statements import counted, plans
 
 PAGE = "/customer/invoices/files"
 
@@ -227,6 +227,22 @@ def test_the_statements_of_the_page(app: Any, login: Any, on_stage: Any, ids: An
         page = emma.get(PAGE)
     assert len(few) == len(many) <= 5, "\n\n".join(many)
     assert {each.status for each in made(on_stage)} == {BundleStatus.WAITING} and page.status_code == 200
+
+
+def test_the_page_reads_its_own_rows_by_their_index(app: Any, login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        make_invoice(ids.emma_account)
+    emma = login("emma", now=START)
+    emma.send(f"{PAGE}/year", {"year": "2026", "account": account(on_stage, ids.emma_account)})
+    with plans(app) as found:
+        emma.get(PAGE)
+    own = [
+        plan
+        for plan in found
+        if "document_bundles" in plan or "strftime" in plan or "ix_documents_list" in plan
+    ]
+    assert any("ix_document_bundles_customer_id" in plan for plan in found), found
+    assert len(own) >= 2 and not any("SCAN document" in plan for plan in found)
 
 
 def test_in_dutch(login: Any, on_stage: Any, ids: Any) -> None:

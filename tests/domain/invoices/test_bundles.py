@@ -167,7 +167,8 @@ def test_one_at_a_time_for_each_account_and_year(app: Flask, scene: Ids) -> None
     assert fresh(ids_[0]).expires_at == START and fresh(ids_[1]).expires_at == START + timedelta(days=7)
     shown = bundles.list_bundles(scene.emma_account, mode=Mode.TEST, now=START)
     assert [each.id for each in shown] == [again_id, ids_[1]]
-    assert bundles.expire(now=START) == 1
+    for days in (0, 1):
+        bundles.expire(now=START + timedelta(days=days))
     assert [storage.exists(key or "") for key in keys] == [False, True]
 
 
@@ -273,9 +274,9 @@ def test_one_that_cannot_be_made_says_so_and_can_be_asked_for_again(
     assert ask(scene).id != bundle_id
 
 
-def test_ten_thousand_in_bounded_memory(app: Flask, scene: Ids) -> None:
-    write_invoices(scene.shop, scene.emma_account, 10_000)
-    key = storage.put("shops/1/documents/one.pdf", b"%PDF-1.7 " + bytes(5_000))
+def test_many_in_bounded_memory(app: Flask, scene: Ids) -> None:
+    write_invoices(scene.shop, scene.emma_account, 2_500)
+    key = storage.put("shops/1/documents/one.pdf", b"%PDF-1.7 " + bytes(20_000))
     documents = db.session.execute(sa.select(Document.id, Document.language)).all()
     files = [
         {
@@ -297,9 +298,9 @@ def test_ten_thousand_in_bounded_memory(app: Flask, scene: Ids) -> None:
     finally:
         tracemalloc.stop()
     made = [fresh(each) for each in asked]
-    assert {each.status for each in made} == {S.READY} and sum(each.total for each in made) == 10_000
+    assert {each.status for each in made} == {S.READY} and sum(each.total for each in made) == 2_500
     assert sum(each.size_bytes for each in made) > 50_000_000
-    assert most < 40_000_000
+    assert most < 20_000_000
     for each in made:
         storage.delete(each.storage_key or "")
 
@@ -318,10 +319,11 @@ def test_the_sweep_removes_what_is_over_and_what_was_left(app: Flask, scene: Ids
     with clock.frozen(START + timedelta(days=6)):
         bundle_jobs.expire_bundles(now=clock.now())
         assert storage.exists(key) and not left.exists() and young.exists()
-    for _ in range(2):
-        bundle_jobs.expire_bundles(now=START + timedelta(days=7))
-    assert not storage.exists(key)
-    assert (fresh(bundle_id).status, fresh(bundle_id).storage_key) == (S.EXPIRED, None)
+    for days, there in ((7, True), (7.9, True), (8, False), (9, False)):
+        bundle_jobs.expire_bundles(now=START + timedelta(days=days))
+        # No row names it any more, and yet a backup that began before finds it.
+        assert (fresh(bundle_id).status, fresh(bundle_id).storage_key) == (S.EXPIRED, None)
+        assert storage.exists(key) is there
     assert bundles.list_bundles(scene.emma_account, mode=Mode.TEST, now=START) == []
 
 
