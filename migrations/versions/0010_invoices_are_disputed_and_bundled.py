@@ -26,7 +26,9 @@ def upgrade() -> None:
     op.create_index("ix_disputes_ticket_id", "disputes", ["ticket_id"])
     op.create_table(
         BUNDLES,
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(22), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
