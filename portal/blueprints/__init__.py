@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.blueprints.auth import section as auth
 from portal.blueprints.contacts import section as contacts
+from portal.blueprints.download import section as download
 from portal.blueprints.home import section as home
 from portal.blueprints.hooks import section as hooks
 from portal.blueprints.invoices import section as invoices
@@ -34,6 +35,7 @@ core_sections = (
     profile,
     settings,
     pay,
+    download,
     hooks,
     sandbox,
     preferences,

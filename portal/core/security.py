@@ -23,7 +23,7 @@ FOR_BROWSERS = (".css", ".js", ".svg", ".ttf", ".woff2", ".png", ".ico")
 SAYS_NOTHING = ("/static/", "/health")
 
 #: Addresses under which everything is somebody's own, files such as a PDF included.
-PRIVATE = ("/customer", "/office", "/pay/")
+PRIVATE = ("/customer", "/office", "/pay/", "/download/")
 
 
 def allow_form_action(*origins: str) -> None:
@@ -56,7 +56,7 @@ def add_headers(response: Response) -> Response:
     if "Cache-Control" not in headers or request.path.startswith(PRIVATE):
         # Pages hold personal data or a visitor's token: neither a shared nor the browser's cache keeps them.
         headers["Cache-Control"] = "no-store"
-    if request.path.startswith(("/pay/", "/customer", "/sandbox", "/setup", "/hooks")):
+    if request.path.startswith(("/pay/", "/download/", "/customer", "/sandbox", "/setup", "/hooks")):
         headers.setdefault("X-Robots-Tag", "noindex, nofollow")
     return response
 

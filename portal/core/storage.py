@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -37,11 +39,19 @@ def content_key(prefix: str, data: bytes, ext: str) -> str:
 
 def put(key: str, data: bytes) -> str:
     """Stores ``data`` under ``key``, the answer; after a crash there is the whole file or the one before."""
+    with writing(key) as file:
+        file.write(data)
+    return key
+
+
+@contextmanager
+def writing(key: str) -> Iterator[BinaryIO]:
+    """A file to write in pieces, which is under ``key`` once it is whole; after an error nothing of it stays."""
     files = _files()
     temporary = f"{checked(key)}.{secrets.token_hex(8)}.part"
     try:
         with files.open(temporary, "wb") as file:
-            file.write(data)
+            yield cast(BinaryIO, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(_path(temporary), _path(key))
@@ -50,7 +60,18 @@ def put(key: str, data: bytes) -> str:
             files.rm_file(temporary)
         raise
     _sync_folder(_path(key).parent)
-    return key
+
+
+def remove_unfinished(prefix: str, *, before: datetime) -> int:
+    """Removes what a killed process left unfinished in the folders below ``prefix``; answers how many files."""
+    left = [
+        path
+        for path in _path(checked(prefix)).rglob("*.part")
+        if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < before.timestamp()
+    ]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def get(key: str) -> bytes:

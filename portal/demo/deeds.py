@@ -117,7 +117,7 @@ def _follow(story: Story, key: str, now: datetime) -> None:
     placed = story.orders.get(key)
     if placed is not None and story.invoices[key].paid_minor and story.invoices[key].open_minor == 0:
         selling.move_order(story, placed, OrderMove.PAY, now=now)
-        selling.give_downloads(story, placed, used=2, now=now)
+        selling.use_downloads(story, placed, used=2)
 
 
 def bill(story: Story, email: str, key: str, invoice: str, at: datetime) -> None:

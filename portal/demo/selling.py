@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+
+import sqlalchemy as sa
 
 from portal.core import vat
 from portal.core.audit import Actor
@@ -19,6 +21,7 @@ from portal.domain.orders.models import Download, Order, OrderLine, OrderStatus
 from portal.domain.orders.states import LIFE, Move
 from portal.domain.people.models import Customer
 from portal.domain.shops.numbers import draw_number
+from portal.extensions import db
 
 
 @dataclass(frozen=True)
@@ -125,26 +128,12 @@ def move_order(story: Story, order: Order, move: Move, *, now: datetime) -> None
     story.record(f"order.{after.value}", order, now=now, before=before.value)
 
 
-def give_downloads(story: Story, order: Order, *, used: int, now: datetime) -> None:
-    """The files of a paid order, with the limits of that day, some of them fetched already."""
-    names = {product.id: key for key, product in story.products.items()}
-    for line in order.lines:
-        file = story.files.get(names.get(line.product_id or 0, ""))
-        if file is not None:
-            story.add(
-                Download(
-                    order_line_id=line.id,
-                    product_file_id=file.id,
-                    name=file.name,
-                    storage_key=file.storage_key,
-                    media_type=file.media_type,
-                    size_bytes=file.size_bytes,
-                    download_limit=file.download_limit,
-                    downloads_used=used,
-                    expires_at=now + timedelta(days=file.valid_days),
-                    created_at=now,
-                )
-            )
+def use_downloads(story: Story, order: Order, *, used: int) -> None:
+    """Some of the downloads that came with the payment were fetched already."""
+    lines = sa.select(OrderLine.id).where(OrderLine.order_id == order.id)
+    for download in db.session.scalars(sa.select(Download).where(Download.order_line_id.in_(lines))):
+        download.downloads_used = used
+        story.add(download)
 
 
 def bill(

@@ -11,10 +11,19 @@ from portal.core.uploads import TEXT, Upload
 from portal.demo import subscribing
 from portal.demo.people import EMMA, JAN
 from portal.demo.story import Story
+from portal.domain.invoices import disputing
 from portal.domain.notices.models import Audience, Notice, NoticeTarget, NoticeType
 from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.tickets import actions
-from portal.domain.tickets.models import AuthorKind, Priority, Ticket, TicketMessage, TicketStatus, TicketType
+from portal.domain.tickets.models import (
+    AuthorKind,
+    Dispute,
+    Priority,
+    Ticket,
+    TicketMessage,
+    TicketStatus,
+    TicketType,
+)
 from portal.domain.tickets.states import LIFE, Move
 
 #: What Emma sends along with her question about the course.
@@ -29,6 +38,7 @@ def plan(story: Story) -> None:
     _answered(story)
     _leaving(story)
     _waiting(story)
+    _objections(story)
     _notices(story)
 
 
@@ -175,6 +185,48 @@ def _waiting(story: Story) -> None:
         about=lambda: {"order_id": story.orders["ebook"].id},
         files=[Upload("foutmelding les 3.txt", TEXT, _FAULT.encode())],
     )
+
+
+def _objections(story: Story) -> None:
+    """Jan wants money back for what he sent back, and objects to a line of the latest bill for his machine."""
+    refunded, disputed = "jan-45", "service-4"
+    _ask(
+        story,
+        "refund",
+        JAN,
+        story.moment(9, "11:25"),
+        TicketType.REFUND_REQUEST,
+        "Verzoek om terugbetaling van de filterhouders",
+        "We hebben twee van de vier filterhouders ongebruikt teruggestuurd.",
+        about=lambda: {"document_id": story.invoices[refunded].id},
+    )
+    asked = story.moment(4, "15:10")
+    _ask(
+        story,
+        "dispute",
+        JAN,
+        asked,
+        TicketType.DISPUTE,
+        "Bezwaar tegen de onderhoudsbeurt",
+        "De monteur kwam dit kwartaal niet langs, omdat jullie dicht waren.",
+        about=lambda: {"document_id": story.invoices[disputed].id},
+    )
+
+    def dispute(now: datetime) -> None:
+        document = story.invoices[disputed]
+        story.add(
+            Dispute(
+                document_id=document.id,
+                line_position=1,
+                ticket_id=story.tickets["dispute"].id,
+                created_at=now,
+            )
+        )
+        disputing.begin_dispute(document, today=story.local_day(now))
+        person = story.people[JAN]
+        story.record("invoice.disputed", document, now=now, actor=Actor.person(person), line=1)
+
+    story.at(asked, dispute)
 
 
 def _ask(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import portal.core.mail_delivery
 import portal.domain.catalog.models
 import portal.domain.collections.models
+import portal.domain.invoices.bundle_jobs
 import portal.domain.invoices.jobs
 import portal.domain.invoices.mails
 import portal.domain.notices.models
@@ -13,6 +14,7 @@ import portal.domain.orders.models
 import portal.domain.payments.jobs
 import portal.domain.payments.mails
 import portal.domain.payments.saving_jobs
+import portal.domain.payments.statement_jobs
 import portal.domain.people.forgetting
 import portal.domain.people.jobs
 import portal.domain.subscriptions.models

@@ -36,6 +36,9 @@ NOT_PAGES = {
     "payment_methods.back": "leads on at once; the walk of a customer goes by it",
     "invoices.progress": "a piece of the invoice's page",
     "invoices.paying": "a piece of the invoice's page; see test_paying.py",
+    "invoices.fetch_bundle": "a file; see tests/blueprints/invoices/test_bundled.py",
+    "invoices.bundle_progress": "a piece of the page of files",
+    "download.fetch": "a bought file; see tests/blueprints/orders/test_downloads.py",
     "shop.favicon": "a picture",
     "support.download": "a file; see tests/blueprints/support/test_files.py",
     "sandbox.mail_html": "a mail, not a page; test_mailbox.py has axe look at it",
@@ -176,6 +179,7 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     window.page.click("main form button.btn-primary")
     walk.look("details-errors")
     look_at_methods(walk)
+    look_at_files(walk)
     entries = window.page.locator("#sidebar nav a")
     for href in entries.evaluate_all("all => all.map((one) => one.getAttribute('href'))"):
         if href not in walk.seen:
@@ -197,6 +201,7 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     steps.decide(window, "canceled")
     window.page.wait_for_url(re.compile(re.escape(invoice)))
     walk.look("invoice-cancelled")
+    look_at_objections(walk, invoice)
     walk.done()
 
 
@@ -220,6 +225,48 @@ def look_at_subscriptions(walk: Walk) -> None:
     walk.window.may_fail.add(f"{coffee}/cancel")
     page.click("main form .btn-danger")
     walk.look("subscription-cancel-errors")
+
+
+def look_at_files(walk: Walk) -> None:
+    """The invoices of a year being made and ready, and a statement that cannot be."""
+    page, files = walk.page, "/customer/invoices/files"
+    walk.open(files, "files")
+    walk.window.may_fail.add(files)
+    page.fill("[name=last_day]", "2099-01-01")
+    page.click("#statement .btn-primary")
+    walk.look("files-errors")
+    walk.open(files, "files")
+    page.locator("form[action$='/files/year'] button").last.click()
+    page.wait_for_url(re.compile(re.escape(files)))
+    walk.look("files-making")
+    expect(page.locator(f"a[href^='{files}/'][href$='/download']")).to_be_visible(timeout=60_000)
+    walk.look("files-ready")
+
+
+def look_at_objections(walk: Walk, invoice: str) -> None:
+    """Objecting to an invoice and taking it back, and asking for the money of one that is paid."""
+    page, window = walk.page, walk.window
+    dispute = f"{invoice}/dispute"
+    walk.open(dispute, "dispute")
+    window.may_fail.add(dispute)
+    page.click("main form .btn-primary")
+    walk.look("dispute-errors")
+    page.fill("textarea[name=body]", "Too much.")
+    page.click("main form .btn-primary")
+    page.wait_for_url(re.compile(re.escape(invoice) + "$"))
+    walk.look("invoice-disputed")
+    walk.open(f"{dispute}/withdraw", "dispute-withdraw")
+    page.click("main form .btn-primary")
+    page.wait_for_url(re.compile(re.escape(invoice) + "$"))
+    walk.look("dispute-withdrawn")
+    walk.open("/customer/invoices?status=paid", "invoices-paid")
+    steps.rows(window).locator("a.row-link").first.click()
+    page.locator("a[href$='/refund']").click()
+    page.wait_for_url(re.compile("/refund$"))
+    walk.look("refund")
+    window.may_fail.add(window.path)
+    page.click("main form .btn-primary")
+    walk.look("refund-errors")
 
 
 def look_at_methods(walk: Walk) -> None:

@@ -570,7 +570,7 @@ def test_every_column_of_a_file_is_known_as_one() -> None:
         for column in table.c
         if column.name.endswith(("storage_key", "logo_key", "image_key", "file_key"))
     }
-    assert marked == named and len(marked) == 6
+    assert marked == named and len(marked) == 7
 
 
 def test_a_full_disk_leaves_no_archive(shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

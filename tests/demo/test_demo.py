@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,13 @@ from portal.core.tenancy import every_shop, shop_scope
 from portal.core.vat import VatCategory
 from portal.demo.shop import PASSWORD
 from portal.domain.collections.models import CollectionCase
+from portal.domain.invoices import booking
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.models import Badge, CreditEntry, Document, DocumentKind
 from portal.domain.invoices.queries import badge_of
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.orders.models import Download, Order, OrderStatus
+from portal.domain.payments import statements
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentMethodKind, PaymentStatus
 from portal.domain.people.models import ContactPerson, Customer, Staff
 from portal.domain.shops.models import Mode, Shop
@@ -123,6 +125,16 @@ def test_the_shop(loaded: Flask) -> None:
         assert [(staff.email, staff.role.value) for staff in all_of(Staff)] == [
             ("owner@example.com", "owner")
         ]
+
+
+def test_everybodys_statement_says_what_the_books_say(loaded: Flask) -> None:
+    with inside(loaded):
+        for account in all_of(Customer):
+            mine = statements.Account(account.id, Mode.TEST, "EUR", "Europe/Amsterdam")
+            owed = all_of(Document, Document.customer_id == account.id, Document.number.is_not(None))
+            credit = booking.credit_balance(account.id, mode=Mode.TEST, currency="EUR")
+            whole = statements.get_statement(mine, date(2000, 1, 1), NOW.date())
+            assert whole.closing_minor == sum(each.open_minor for each in owed) - credit, account.email
 
 
 def test_emma_has_invoices_in_every_state(loaded: Flask) -> None:

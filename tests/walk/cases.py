@@ -73,6 +73,35 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ("invoices.progress", "GET"): CustomerCase(
         lambda t: f"/customer/invoices/{t.invoice}/pdf/progress", is_page=False
     ),
+    ("invoices.bundled", "GET"): _list("/customer/invoices/files"),
+    ("invoices.bundled", "POST"): CustomerCase(
+        lambda t: "/customer/invoices/files",
+        {"first_day": "2026-01-01", "last_day": "2026-11-01", "account": EMMAS_ACCOUNT},
+        is_list=True,
+    ),
+    ("invoices.make_year", "POST"): CustomerCase(
+        lambda t: "/customer/invoices/files/year", {"year": "2026", "account": EMMAS_ACCOUNT}, is_list=True
+    ),
+    ("invoices.bundle_progress", "GET"): CustomerCase(
+        lambda t: f"/customer/invoices/files/{t.bundle}/progress", is_page=False
+    ),
+    ("invoices.fetch_bundle", "GET"): CustomerCase(
+        lambda t: f"/customer/invoices/files/{t.bundle}/download", is_page=False
+    ),
+    ("invoices.refund", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.paid}/refund"),
+    ("invoices.refund", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.paid}/refund",
+        {"subject": "Money back", "body": "It broke.", "key": "c" * 22},
+    ),
+    ("invoices.dispute", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.invoice}/dispute"),
+    ("invoices.dispute", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.invoice}/dispute",
+        {"line": "1", "body": "Too much.", "key": "d" * 22},
+    ),
+    ("invoices.withdraw", "GET"): CustomerCase(lambda t: f"/customer/invoices/{t.disputed}/dispute/withdraw"),
+    ("invoices.withdraw", "POST"): CustomerCase(
+        lambda t: f"/customer/invoices/{t.disputed}/dispute/withdraw"
+    ),
     ("notifications.index", "GET"): _list("/customer/notifications"),
     ("notifications.dismiss", "POST"): CustomerCase(lambda t: f"/customer/notifications/{t.notice}/dismiss"),
     ("contacts.index", "GET"): _list("/customer/contacts"),
@@ -110,6 +139,9 @@ CUSTOMER: dict[Key, CustomerCase] = {
         {"email": "other@example.com", "password": "correct horse battery"},
     ),
     ("orders.show", "GET"): CustomerCase(lambda t: f"/customer/orders/{t.order}"),
+    ("orders.fetch", "POST"): CustomerCase(
+        lambda t: f"/customer/orders/{t.order}/files/{t.download}", is_page=False
+    ),
     ("subscriptions.show", "GET"): CustomerCase(lambda t: f"/customer/subscriptions/{t.subscription}"),
     ("subscriptions.cancel", "GET"): CustomerCase(
         lambda t: f"/customer/subscriptions/{t.subscription}/cancel"
@@ -330,6 +362,12 @@ PUBLIC: dict[Key, OpenCase | TokenCase] = {
         lambda t: f"/pay/return/{t.payment}",
         _wrong("/pay/return/", lambda t: t.payment),
         expires=timedelta(days=30, minutes=1),
+    ),
+    ("download.fetch", "GET"): TokenCase(
+        lambda t: f"/download/{t.download_token}",
+        _wrong("/download/", lambda t: t.download_token),
+        expires=timedelta(hours=1),
+        is_page=False,
     ),
     # Callers without a browser; an id unknown in a shop is answered like a known one and books nothing.
     ("hooks.receive", "POST"): TokenCase(

@@ -17,16 +17,20 @@ from portal.blueprints.sandbox.settings import bank_key
 from portal.core import clock, database, sessions, storage
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import booking, rendering
+from portal.domain.invoices import booking, bundles, rendering
+from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.links import payment_token
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import Allocation, AllocationState, Bundle, Document
 from portal.domain.methods.models import MethodKind
+from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import tokens
 from portal.domain.people.models import Customer, Person, TokenPurpose
 from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions.models import SubscriptionStatus
+from portal.domain.tickets import disputes
+from portal.domain.tickets.actions import Said
 from portal.extensions import db
 from tests import cast, rows
 from tests.page_client import PageClient
@@ -50,7 +54,12 @@ class Things:
 
     invoice: str
     invoice_number: str
+    paid: str
+    disputed: str
+    bundle: str
     order: str
+    download: str
+    download_token: str
     subscription: str
     paused: str
     ticket: str
@@ -77,8 +86,8 @@ class Things:
     def of_emma(self) -> tuple[str, ...]:
         """What no page of anybody else may hold."""
         return (
-            self.invoice, self.invoice_number, self.order, self.subscription, self.paused, self.ticket, self.contact,
-            self.ticket_file, self.notice, self.method, "Emma",
+            self.invoice, self.invoice_number, self.order, self.download, self.subscription, self.paused, self.ticket,
+            self.contact, self.ticket_file, self.notice, self.method, "Emma",
         )  # fmt: skip
 
 
@@ -99,10 +108,27 @@ def put_things(world: World) -> Things:
     with writing(world):
         document = cast.make_invoice(ids.emma_account, now=now)
         rendering.keep_file(document, document.language, PDF, now=now)
+        paid = cast.make_invoice(ids.emma_account, now=now)
+        _pay_with_credit(paid)
+        disputed = cast.make_invoice(ids.emma_account, now=now)
+        disputes.open_dispute(
+            disputed.id,
+            "Not what I ordered",
+            Said("This is not what I ordered."),
+            line=None,
+            customer_id=ids.emma_account,
+            author=db.session.get_one(Person, ids.emma),
+            now=now,
+        )
+        bundle = _bundle(ids)
         order = rows.make_order(ids.emma_account)
         subscription = rows.make_subscription(ids.emma_account, plan={"public_id": PLAN, "most_quantity": 5})
         paused = rows.make_subscription(
             ids.emma_account, status=SubscriptionStatus.PAUSED, unused_days=3, next_billing_on=None
+        )
+        sold = storage.put(f"shops/{ids.shop}/files/walk.pdf", PDF)
+        download = rows.make_download(
+            order, storage_key=sold, download_limit=100, expires_at=now + timedelta(days=30)
         )
         db.session.get_one(Customer, ids.emma_account).public_id = EMMAS_ACCOUNT
         ticket = rows.make_ticket(ids.emma_account, subject="About my delivery")
@@ -123,7 +149,12 @@ def put_things(world: World) -> Things:
         found = Things(
             invoice=document.public_id,
             invoice_number=document.number or "",
+            paid=paid.public_id,
+            disputed=disputed.public_id,
+            bundle=bundle.public_id,
             order=order.public_id,
+            download=download.public_id,
+            download_token=downloads.token_for(download.public_id, now=now),
             subscription=subscription.public_id,
             paused=paused.public_id,
             ticket=ticket.public_id,
@@ -233,6 +264,24 @@ def _payment(customer_id: int, provider_ref: str) -> Payment:
     booking.plan(payment.id, [booking.Share(other.id, 12100)])
     booking.release(payment.id, now=clock.now())
     return payment
+
+
+def _bundle(ids: cast.Ids) -> Bundle:
+    """The invoices of a year, made already."""
+    wanted = bundles.year_of(2026, ids.emma_account, Mode.TEST, "en")
+    bundle = bundles.request_year(wanted, person_id=ids.emma, now=clock.now())
+    key = storage.put(bundles.key_of(bundle), b"PK")
+    bundles.finish(bundle.id, key, 2, now=clock.now())
+    return bundle
+
+
+def _pay_with_credit(document: Document) -> None:
+    """Paid, and to be refunded."""
+    share = Allocation(
+        document_id=document.id, amount_minor=document.total_minor, state=AllocationState.BOOKED
+    )
+    db.session.add(share)
+    rebalance(document, now=clock.now())
 
 
 def catch_mail(folder: Path) -> None:

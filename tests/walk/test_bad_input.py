@@ -331,6 +331,50 @@ FORMS: dict[str, Form] = {
         by_emma=True,
         free=("body",),
     ),
+    "statement": Form(
+        lambda t: "/customer/invoices/files",
+        {"first_day": "2026-01-01", "last_day": "2026-11-02", "account": EMMAS_ACCOUNT},
+        {
+            "first_day": (*EMPTY_AND_LONG, "1999-12-31", "0000-00-00", "2026-02-30", "\u0661", "31/12/2026"),
+            "last_day": (*EMPTY_AND_LONG, "9999-12-31", "2025-12-31", "2026-11-02", "-1"),
+        },
+        by_emma=True,
+    ),
+    # There was no shop yet.
+    "invoices of a year": Form(
+        lambda t: "/customer/invoices/files/year",
+        {"year": "2019", "account": EMMAS_ACCOUNT},
+        {"year": ("", "x", "-1", "26", "20266", "0999", HUGE, "\0", "\u0662\u0660\u0662\u0666")},
+        by_emma=True,
+    ),
+    # Neither says why, so that nothing is taken.
+    "refund": Form(
+        lambda t: f"/customer/invoices/{t.paid}/refund",
+        {"subject": "Money back", "body": "", "key": "a" * 22},
+        {
+            "subject": (*EMPTY_AND_LONG, "x" * 201),
+            "body": (*EMPTY_AND_LONG, "x" * 50_000),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_emma=True,
+        free=("body",),
+        keeps="subject",
+    ),
+    "dispute": Form(
+        lambda t: f"/customer/invoices/{t.invoice}/dispute",
+        {"line": "1", "body": "", "files": "", "key": "a" * 22},
+        {
+            "line": ("", "0", "2", "-1", "x", "9" * 400, HUGE, "\0", "\u0661"),
+            "body": (*EMPTY_AND_LONG, "x" * 50_000),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_emma=True,
+        free=("body",),
+    ),
+    # The first of several is taken.
+    "withdraw": Form(
+        lambda t: f"/customer/invoices/{t.disputed}/dispute/withdraw", by_emma=True, empty=(303, 422)
+    ),
     "save a method": Form(
         lambda t: "/customer/payment-methods/new",
         {"kind": "sepa", "account": "x"},
@@ -350,6 +394,8 @@ FORMS: dict[str, Form] = {
         {"successor": ("", HUGE, "\0")},
         by_emma=True,
     ),
+    # Counted, it leads to the file.
+    "download": Form(lambda t: f"/customer/orders/{t.order}/files/{t.download}", by_emma=True, empty=(303,)),
     "dismiss": Form(lambda t: "/customer/notifications/nothing/dismiss", by_emma=True),
     "bank": Form(
         lambda t: f"/sandbox/{t.bank_payment}",

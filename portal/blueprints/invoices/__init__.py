@@ -14,7 +14,7 @@ from portal.domain.people.permissions import Permission
 
 bp = Blueprint("invoices", __name__)
 
-from portal.blueprints.invoices import several, views  # noqa: E402, F401  (the views hang themselves on the blueprint)
+from portal.blueprints.invoices import bundled, objections, several, views  # noqa: E402, F401  (they hang themselves on the blueprint)
 
 
 class OpenInvoice:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms.validators import InputRequired, Length, Optional, Regexp
+from wtforms import DateField, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp
 
-from portal.core.forms import PortalForm, text_field
+from portal.core.forms import PortalForm, hidden_field, text_field, without_controls
+from portal.core.message_forms import MessageForm, files_field, message_field, plain_line
 
 CHANGED = _l("What is to be paid changed meanwhile. Please look at the amounts again.")
 
@@ -45,3 +48,68 @@ class SeveralForm(ChoiceForm):
     """Several invoices; ``total`` is what they came to when the page was made."""
 
     total = minor_field()
+
+
+class RefundForm(MessageForm):
+    """Asks for money back; the subject comes filled in."""
+
+    subject = text_field(
+        _l("Subject"),
+        validators=[
+            DataRequired(_l("Give your question a subject.")),
+            Length(max=200, message=_l("A subject has at most 200 characters.")),
+        ],
+        render_kw={"dir": "auto", "maxlength": 200},
+    )
+    body = message_field(_l("Why do you want your money back?"), _l("Say why you want your money back."))
+
+    def plain_subject(self, usual: str) -> str:
+        """The subject without what would turn the lines around it; of one of which nothing is left, the usual one."""
+        return plain_line(self.subject.data) or usual
+
+
+#: The choice that is no line.
+WHOLE = "all"
+
+
+class DisputeForm(MessageForm):
+    """Objects to an invoice or a line of it."""
+
+    line = SelectField(_l("What is it about?"), validators=[InputRequired(_l("Choose what it is about."))])
+    body = message_field(_l("What is wrong?"), _l("Say what is wrong."))
+    files = files_field()
+
+    def __init__(self, lines: list[tuple[str, Any]], **options: Any) -> None:
+        super().__init__(**options)
+        self.line.choices = [SelectChoice(value=value, label=label) for value, label in lines]
+
+    @property
+    def position(self) -> int | None:
+        """The position of the line that was chosen; none for the whole invoice."""
+        return None if self.line.data == WHOLE else int(self.line.data)
+
+
+class DayField(DateField):  # type: ignore[misc]
+    """A day since 2000, as browsers send it or as somebody types it where they show no calendar."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.raw_data = [without_controls(value)[:20].strip() for value in valuelist]
+        try:
+            super().process_formdata(self.raw_data)
+        except ValueError:
+            raise ValueError(_l("Write the day as 2026-01-31.")) from None
+        if self.data is not None and self.data.year < 2000:
+            raise ValueError(_l("Choose a day since 2000."))
+
+
+def _day(label: Any) -> Any:
+    missing = _l("Write the day as 2026-01-31.")
+    return DayField(label, validators=[InputRequired(missing)], render_kw={"min": "2000-01-01"})
+
+
+class StatementForm(PortalForm):
+    """A statement of account of a period; ``account`` is the account that the page was shown for."""
+
+    first_day = _day(_l("From"))
+    last_day = _day(_l("Up to and including"))
+    account = hidden_field()

@@ -20,7 +20,7 @@ from portal.core.principals import MembershipInfo
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
-from portal.domain.invoices import queries, rendering, spending, together
+from portal.domain.invoices import disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
 from portal.domain.orders.queries import order_label
 from portal.domain.payments import choices
@@ -28,6 +28,7 @@ from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentSta
 from portal.domain.payments.queries import list_payments_of
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions.queries import subscription_label
+from portal.domain.tickets import disputes, refunds
 
 ICONS = {
     PaymentStatus.PAID: ("circle-check", "green"),
@@ -100,6 +101,16 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSele
         **subscription_label(Document.subscription_id),
         **together.columns_beside(Document),
         "build_state": rendering.build_state(pdf_language),
+        **objections(pdf_language),
+    }
+
+
+def objections(_pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSelect[Any]]:
+    """What of it can be refunded, and the conversations about money back and about a dispute that have no end yet."""
+    return {
+        "refundable_minor": refunds.refundable_minor(Document.id),
+        "refund_ticket": refunds.running_request(Document.id),
+        "dispute_ticket": disputes.running_dispute(Document.id),
     }
 
 
@@ -129,34 +140,16 @@ def invoice_page(
             if membership.can(Permission.INVOICES)
             else order or subscription
         ),
-        "lines": [
-            SimpleNamespace(
-                description=line.description,
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                vat_category=line.vat_category,
-                vat_rate=line.vat_rate,
-                amount_minor=line.gross_minor if document.prices_include_vat else line.net_minor,
-            )
-            for line in document.lines
-        ],
-        "vat_groups": [
-            SimpleNamespace(
-                category=group.vat_category,
-                label=None if group.vat_category in TAXED else group.vat_category.label,
-                rate=group.vat_rate,
-                net_minor=group.net_minor,
-                vat_minor=group.vat_minor,
-            )
-            for group in document.vat_groups
-        ],
-        "sums": _sums(document),
+        "lines": lines_of(document),
+        "vat_groups": vat_groups_of(document),
+        "sums": sums_of(document),
         "order": order,
         "subscription": subscription,
         "credit_notes": [
             SimpleNamespace(
                 number=note.number,
                 url=url_for("invoices.show", public_id=note.public_id),
+                pdf_url=url_for("invoices.download", public_id=note.public_id, save=1),
                 issue_date=note.issue_date,
                 total_minor=-note.total_minor,
             )
@@ -171,12 +164,75 @@ def invoice_page(
         "errors": errors_of(form),
         "pdf": pdf_state(document, whole.file, pdf_language or document.language, also["build_state"]),
         "pay_all": _pay_all(document, also, membership),
+        "refund": _refund(document, also, membership),
+        "dispute": _dispute(document, also, membership),
         "help_url": (
             url_for("support.create", about=f"invoice:{document.public_id}")
             if membership.can(Permission.TICKETS_WRITE)
             else None
         ),
     }
+
+
+def lines_of(document: Document) -> list[SimpleNamespace]:
+    """The lines as ``components/document.html`` shows them."""
+    return [
+        SimpleNamespace(
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            vat_category=line.vat_category,
+            vat_rate=line.vat_rate,
+            amount_minor=line.gross_minor if document.prices_include_vat else line.net_minor,
+        )
+        for line in document.lines
+    ]
+
+
+def vat_groups_of(document: Document) -> list[SimpleNamespace]:
+    """The VAT as ``components/document.html`` shows it."""
+    return [
+        SimpleNamespace(
+            category=group.vat_category,
+            label=None if group.vat_category in TAXED else group.vat_category.label,
+            rate=group.vat_rate,
+            net_minor=group.net_minor,
+            vat_minor=group.vat_minor,
+        )
+        for group in document.vat_groups
+    ]
+
+
+def _refund(document: Document, also: dict[str, Any], membership: MembershipInfo) -> SimpleNamespace | None:
+    """The way to money back: a button, or that it was asked for; none where there is nothing to say."""
+    ticket = also["refund_ticket"]
+    if ticket is not None:
+        may_read = membership.can(Permission.TICKETS)
+        return SimpleNamespace(url=None, ticket_url=_ticket(ticket) if may_read else None)
+    may = membership.can(Permission.INVOICES_REFUND)
+    if not may or not refunds.is_refundable(document, int(also["refundable_minor"])):
+        return None
+    return SimpleNamespace(url=url_for("invoices.refund", public_id=document.public_id), ticket_url=None)
+
+
+def _dispute(document: Document, also: dict[str, Any], membership: MembershipInfo) -> SimpleNamespace | None:
+    """The way to object, or that somebody did; none where there is nothing to say."""
+    may = membership.can(Permission.INVOICES_DISPUTE)
+    if disputing.is_disputed(document):
+        ticket = also["dispute_ticket"] if membership.can(Permission.TICKETS) else None
+        return SimpleNamespace(
+            url=None,
+            since=document.disputed_on,
+            ticket_url=_ticket(ticket) if ticket else None,
+            withdraw_url=url_for("invoices.withdraw", public_id=document.public_id) if may else None,
+        )
+    if not may or not disputes.is_disputable(document):
+        return None
+    return SimpleNamespace(url=url_for("invoices.dispute", public_id=document.public_id), since=None)
+
+
+def _ticket(public_id: str) -> str:
+    return url_for("support.show", public_id=public_id)
 
 
 def _facts(document: Document) -> SimpleNamespace:
@@ -198,7 +254,7 @@ def _facts(document: Document) -> SimpleNamespace:
     )
 
 
-def _sums(document: Document) -> list[tuple[str, int]]:
+def sums_of(document: Document) -> list[tuple[str, int]]:
     sums = []
     if document.credited_minor:
         sums.append((_("Credited"), -document.credited_minor))

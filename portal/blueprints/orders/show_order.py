@@ -19,6 +19,7 @@ from portal.core.templating import language
 from portal.core.vat import TAXED, VatCategory
 from portal.domain.invoices.linked import LinkedInvoice
 from portal.domain.orders.billing import OrderPayment
+from portal.domain.orders.downloads import GIVES
 from portal.domain.people.permissions import Permission
 
 
@@ -47,12 +48,13 @@ class VatGroup:
 
 @dataclass(frozen=True)
 class File:
-    """A file that came with the order. It has no address: fetching it is not part of this page yet."""
+    """A file that came with the order; ``url`` is where its button posts to, ``more_url`` where to ask for more."""
 
     name: str
     detail: str
     note: str
-    url: None = None
+    url: str | None
+    more_url: str | None
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,9 @@ def vat_groups(order: Any) -> list[VatGroup]:
     return groups
 
 
-def downloads(rows: Sequence[Any]) -> list[File]:
-    """The files that came with an order, with what is left of their limits."""
-    return [
-        File(row.file_name, locale.file_size(row.size_bytes, language()), _left(row))
-        for row in rows
-        if row.file_name is not None
-    ]
+def downloads(rows: Sequence[Any], order: Any, account: MembershipInfo) -> list[File]:
+    """The files that came with an order, with what is left of their limits, and how to get more where nothing is."""
+    return [_file(row, order, account) for row in rows if row.file_name is not None]
 
 
 def invoice(bill: LinkedInvoice, account: MembershipInfo) -> dict[str, Any]:
@@ -133,6 +131,27 @@ def payment(share: OrderPayment) -> Event:
         amount_minor=share.amount_minor,
         currency=share.currency,
         state=share.status,
+    )
+
+
+def _file(row: Any, order: Any, account: MembershipInfo) -> File:
+    gives = order.status in GIVES
+    is_left = row.expires_at > clock.now() and row.downloads_used < row.download_limit
+    may_fetch, may_ask = account.can(Permission.ORDERS_DOWNLOAD), account.can(Permission.TICKETS_WRITE)
+    return File(
+        name=row.file_name,
+        detail=locale.file_size(row.size_bytes, language()),
+        note=_left(row) if gives else str(_("Can be fetched while the order is paid")),
+        url=(
+            url_for("orders.fetch", public_id=order.public_id, file_id=row.file_id)
+            if gives and is_left and may_fetch
+            else None
+        ),
+        more_url=(
+            url_for("support.create", about=f"order:{order.public_id}", file=row.file_id)
+            if gives and not is_left and may_ask
+            else None
+        ),
     )
 
 

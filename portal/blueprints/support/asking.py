@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import request
@@ -13,6 +14,7 @@ from portal.core import access
 from portal.core.errors import Conflict, DomainError
 from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.shops import current_shop
+from portal.domain.orders.downloads import find_download
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
 from portal.domain.tickets.actions import ABOUT_A_SUBSCRIPTION, NewTicket
@@ -60,7 +62,21 @@ def form_for(account: MembershipInfo, about: Related | None) -> NewTicketForm:
         form.account.data = account.customer_public_id
         if about is not None:
             form.about.data = about.value
+        _ask_for_more(form)
     return form
+
+
+def _ask_for_more(form: NewTicketForm) -> None:
+    """Fills in what somebody asks for whose file cannot be fetched any more, when the address names it (``file``)."""
+    wanted = request.args.get("file", "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{22}", wanted):
+        return
+    file = find_download(wanted, customer_ids=access.customer_ids(), mode=_mode())
+    if file is not None:
+        form.subject.data = _("More downloads of ‘%(name)s’", name=file.name)[:200]
+        form.body.data = _(
+            "I would like to download ‘%(name)s’ again. Can you make that possible?", name=file.name
+        )
 
 
 def wanted(form: NewTicketForm, account: MembershipInfo) -> NewTicket:

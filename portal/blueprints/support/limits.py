@@ -1,29 +1,13 @@
-"""How often a person may write: settings with these names in ``app.config`` change it."""
+"""How often a person may write, put into the configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from flask import current_app
 from flask.blueprints import BlueprintSetupState
-from flask_babel import lazy_gettext as _l
-from flask_limiter.errors import RateLimitExceeded
 
 from portal.blueprints.support import bp
-from portal.core.errors import DomainError
-from portal.core.principals import current_person
-from portal.extensions import limiter
+from portal.core.message_limits import DEFAULTS, TooOften, by_person, count
 
-DEFAULTS = {
-    "SUPPORT_LIMIT_NEW": "20 per hour; 60 per day",
-    "SUPPORT_LIMIT_REPLY": "60 per hour; 200 per day",
-    "SUPPORT_LIMIT_PREVIEW": "60 per minute",
-}
-
-
-class TooOften(DomainError):
-    """Somebody writes more than people do; the form keeps what they wrote (429)."""
+__all__ = ["TooOften", "by_person", "count"]
 
 
 @bp.record_once
@@ -31,26 +15,3 @@ def set_defaults(state: BlueprintSetupState) -> None:
     """Puts the numbers into the configuration where it does not hold others."""
     for name, value in DEFAULTS.items():
         state.app.config.setdefault(name, value)
-
-
-def by_person(name: str) -> Callable[..., Callable[..., Any]]:
-    """Limits the POSTs of a view for each person."""
-    return limiter.limit(lambda: str(current_app.config[name]), key_func=_person, methods=["POST"])
-
-
-def count(name: str) -> None:
-    """Counts what a form is about to do; raises ``TooOften``. What was refused before does not count."""
-    try:
-        with limiter.limit(lambda: str(current_app.config[name]), key_func=_person, scope=name):
-            pass
-    except RateLimitExceeded:
-        raise TooOften(
-            _l(
-                "That was a lot of messages in a short time. Nothing was lost: wait a little, then send this again."
-            )
-        ) from None
-
-
-def _person() -> str:
-    person = current_person()
-    return person.get_id() if person is not None else ""

@@ -156,6 +156,12 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     settled_at: Mapped[datetime | None]
     reversed_at: Mapped[datetime | None]
 
+    # Written by ``disputing`` alone: reminders and collections ask it, and count no day of it.
+    disputed_on: Mapped[date | None] = mapped_column(
+        doc="Since when the customer disputes it; none while nobody does."
+    )
+    disputed_days: Mapped[int] = mapped_column(default=0, doc="The days of disputes that have ended.")
+
     link_version: Mapped[int] = mapped_column(default=1)
     original_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("documents.id"))
     order_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("orders.id"))
@@ -253,3 +259,59 @@ class CreditEntry(Id, ShopOwned, Timestamped, Base):
     payment_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("payments.id"))
     document_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("documents.id"))
     refund_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("refunds.id"))
+
+
+class BundleKind(LabelEnum):
+    """What is put together of a customer's documents."""
+
+    YEAR = "year", _l("Invoices of a year")
+    STATEMENT = "statement", _l("Statement of account")
+
+
+class BundleStatus(LabelEnum):
+    """How far it is; ``states.py`` holds the moves."""
+
+    WAITING = "waiting", _l("Waiting"), "azure"
+    BUILDING = "building", _l("Being made"), "azure"
+    READY = "ready", _l("Ready"), "green"
+    FAILED = "failed", _l("Failed"), "red"
+    EXPIRED = "expired", _l("Expired"), "grey"
+
+
+class Bundle(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
+    """A file made of a customer's documents in the background: the PDFs of a year, or a statement of account."""
+
+    __tablename__ = "document_bundles"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
+        sa.Index("ix_document_bundles_customer_id", "customer_id", "id"),
+        sa.Index("ix_document_bundles_expires_at", "shop_id", "status", "expires_at"),
+        # Of the same period one at a time is being made.
+        sa.Index(
+            "uq_document_bundles_running",
+            "shop_id",
+            "customer_id",
+            "mode",
+            "kind",
+            "first_day",
+            "last_day",
+            unique=True,
+            sqlite_where=sa.text("status IN ('waiting', 'building')"),
+            postgresql_where=sa.text("status IN ('waiting', 'building')"),
+        ),
+    )
+
+    mode: Mapped[Mode] = mapped_column(word(Mode))
+    customer_id: Mapped[int] = mapped_column(BigId)
+    kind: Mapped[BundleKind] = mapped_column(word(BundleKind))
+    status: Mapped[BundleStatus] = mapped_column(word(BundleStatus), default=BundleStatus.WAITING)
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    language: Mapped[str] = mapped_column(sa.String(2))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    storage_key: Mapped[str | None] = stored_file()
+    size_bytes: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    requested_by_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("people.id"))
+    ready_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]

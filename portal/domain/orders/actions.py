@@ -11,6 +11,7 @@ from portal.core import audit
 from portal.core.audit import Actor
 from portal.domain.invoices.balance import documents_settled
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
+from portal.domain.orders.downloads import give_downloads
 from portal.domain.orders.models import Order
 from portal.domain.orders.states import LIFE, Move
 from portal.extensions import db
@@ -18,7 +19,7 @@ from portal.extensions import db
 
 @documents_settled.connect
 def follow_invoices(*, documents: Sequence[Document], now: datetime) -> None:
-    """Takes an order as paid once all of its invoices are.
+    """Takes an order as paid once all of its invoices are, and gives the files that it holds.
 
     An invoice that was credited instead leaves its order as it is, for the shop to cancel; so does a chargeback. All
     orders are locked at once and in id order, whatever the order in which their invoices are paid.
@@ -42,6 +43,7 @@ def follow_invoices(*, documents: Sequence[Document], now: datetime) -> None:
             order.status = LIFE.next(order.status, Move.PAY) or order.status
             by = paid_by[order.id]
             audit.record("order.paid", order, actor=Actor.system(), now=now, document_id=by.id)
+            give_downloads(order, now=now)
 
 
 def _is_paid(order_id: int) -> bool:

@@ -93,7 +93,8 @@ class Download(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     """A bought file with the limits of the day of purchase; the file sold stays the one served."""
 
     __tablename__ = "downloads"
-    __table_args__ = (sa.Index("ix_downloads_order_line_id", "order_line_id"),)
+    # A line gives each file once, however often it is told that it is paid.
+    __table_args__ = (sa.Index("uq_downloads_file", "order_line_id", "product_file_id", unique=True),)
 
     order_line_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("order_lines.id"))
     product_file_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("product_files.id"))

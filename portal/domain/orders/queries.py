@@ -95,7 +95,7 @@ def order_label(order_id: sa.ColumnExpressionArgument[int | None]) -> dict[str, 
 def list_lines(order_id: int) -> Sequence[Any]:
     """The lines of an order the caller has looked up, in order, each once per file that came with it.
 
-    A line without a file has None in the columns ``file_name``, ``size_bytes``, ``download_limit``,
+    A line without a file has None in the columns ``file_id``, ``file_name``, ``size_bytes``, ``download_limit``,
     ``downloads_used`` and ``expires_at``.
     """
     return db.session.execute(
@@ -108,6 +108,7 @@ def list_lines(order_id: int) -> Sequence[Any]:
             OrderLine.vat_rate,
             OrderLine.net_minor,
             OrderLine.gross_minor,
+            Download.public_id.label("file_id"),
             Download.name.label("file_name"),
             Download.size_bytes,
             Download.download_limit,

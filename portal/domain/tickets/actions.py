@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core import audit, links, storing
 from portal.core.audit import Actor
-from portal.core.errors import DomainError
+from portal.core.errors import Conflict, DomainError
 from portal.core.tables import new_public_id
 from portal.core.uploads import Upload
 from portal.domain.people.models import Customer
@@ -22,6 +22,8 @@ from portal.domain.shops.numbers import draw_number
 from portal.domain.tickets import mails
 from portal.domain.tickets.models import (
     AuthorKind,
+    Dispute,
+    DisputeStatus,
     Priority,
     Ticket,
     TicketAttachment,
@@ -31,7 +33,7 @@ from portal.domain.tickets.models import (
     TicketView,
 )
 from portal.domain.tickets.related import Kind, Related
-from portal.domain.tickets.states import LIFE, RUNNING, Move
+from portal.domain.tickets.states import ENDING, LIFE, RUNNING, Move
 from portal.extensions import db
 
 #: A second look within this time leaves no second trace.
@@ -128,7 +130,7 @@ def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticke
     ticket.waits_for_customer = False
     actor = Actor.person(author)
     audit.record("ticket.replied", ticket, actor=actor, now=now, message_id=message.id)
-    _move(ticket, Move.CUSTOMER_REPLY, actor=actor, now=now)
+    move_ticket(ticket, Move.CUSTOMER_REPLY, actor=actor, now=now)
     mails.replied(ticket, message, now=now)
     return ticket
 
@@ -147,7 +149,7 @@ def answer_silently(ticket_id: int, said: Said, *, author: Author, now: datetime
     actor = Actor.staff(author)
     audit.record("ticket.answered", ticket, actor=actor, now=now, message_id=message.id)
     if ticket.status is TicketStatus.OPEN:
-        _move(ticket, Move.REVIEW, actor=actor, now=now)
+        move_ticket(ticket, Move.REVIEW, actor=actor, now=now)
     ticket.last_staff_reply_at = now
     ticket.waits_for_customer = ticket.status in RUNNING
     return message
@@ -164,10 +166,15 @@ def add_note(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ti
 def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) -> Ticket:
     """A decision of somebody at the shop; an ended ticket waits for nobody. Twice is once.
 
-    The customer is told of one that is resolved. For staff who may write tickets. Raises ``IllegalMove``.
+    The customer is told of one that is resolved. For staff who may write tickets. Raises ``IllegalMove``, and
+    ``Conflict`` while the ticket's dispute has no answer.
     """
     ticket = lock_ticket(ticket_id)
-    if _move(ticket, move, actor=Actor.staff(author), now=now) is TicketStatus.RESOLVED:
+    if move in ENDING and _is_disputing(ticket):
+        raise Conflict(
+            _l("A dispute ends by its answer: a credit note, a correction, or a no with its reason.")
+        )
+    if move_ticket(ticket, move, actor=Actor.staff(author), now=now) is TicketStatus.RESOLVED:
         mails.resolved(ticket, now=now)
     return ticket
 
@@ -179,8 +186,8 @@ def end_by_itself(ticket_id: int, move: Move, *, actor: Actor, now: datetime) ->
     """
     ticket = lock_ticket(ticket_id)
     if ticket.status is TicketStatus.OPEN:
-        _move(ticket, Move.REVIEW, actor=actor, now=now)
-    return _move(ticket, move, actor=actor, now=now)
+        move_ticket(ticket, Move.REVIEW, actor=actor, now=now)
+    return move_ticket(ticket, move, actor=actor, now=now)
 
 
 def attach(message: TicketMessage, files: Sequence[Upload], *, now: datetime) -> None:
@@ -221,6 +228,13 @@ def lock_ticket(ticket_id: int) -> Ticket:
     ).one()
 
 
+def _is_disputing(ticket: Ticket) -> bool:
+    running = sa.select(Dispute.id).where(
+        Dispute.ticket_id == ticket.id, Dispute.status == DisputeStatus.OPEN
+    )
+    return ticket.type is TicketType.DISPUTE and db.session.scalar(running) is not None
+
+
 def _once(said: Said, purpose: str, *parts: str) -> str:
     """The public id of what a form sends: the same for the same text, so that the second time finds the first."""
     if said.key is None:
@@ -258,8 +272,8 @@ def _add(
     return message
 
 
-def _move(ticket: Ticket, move: Move, *, actor: Actor, now: datetime) -> TicketStatus | None:
-    """The status that a move led to; None when nothing changed."""
+def move_ticket(ticket: Ticket, move: Move, *, actor: Actor, now: datetime) -> TicketStatus | None:
+    """Moves a locked ticket; the status that it came to, None when nothing changed. Raises ``IllegalMove``."""
     before, after = ticket.status, LIFE.next(ticket.status, move)
     if after is None or after is before:
         return None

@@ -15,7 +15,7 @@ from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import Switch, account_language, account_recipients, staff_recipients
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
-from portal.domain.tickets.models import Ticket, TicketMessage
+from portal.domain.tickets.models import DisputeStatus, Ticket, TicketMessage
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,19 @@ def resolved(ticket: Ticket, *, now: datetime) -> MailMessage | None:
     """Tells them that the shop took what was asked for resolved, unless status changes are switched off."""
     said = {"settings_url": links.external(ticket.shop_id, "settings.index")}
     return _tell_account("ticket_resolved", ticket, Switch.STATUS_CHANGES, said, now=now)
+
+
+def dispute_answered(
+    ticket: Ticket, message: TicketMessage, *, number: str, outcome: DisputeStatus, now: datetime
+) -> MailMessage | None:
+    """Tells them how the shop answered a dispute, in place of the mail about an answer. No switch stops it."""
+    said = {
+        "author": message.author_name or get_shop(ticket.shop_id).name,
+        "excerpt": excerpt(message.body),
+        "invoice": number,
+        "outcome": outcome.value,
+    }
+    return _tell_account("dispute_answered", ticket, None, said, now=now)
 
 
 def opened(ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:

@@ -153,7 +153,18 @@ class Dispute(Id, ShopOwned, Timestamped, Versioned, Base):
     """A customer's objection to a document or a line; reminders and the collection clock stop while it runs."""
 
     __tablename__ = "disputes"
-    __table_args__ = (sa.Index("ix_disputes_document_id", "document_id", "status"),)
+    __table_args__ = (
+        sa.Index("ix_disputes_document_id", "document_id", "status"),
+        # One at a time: whoever disputes a second line writes so in the conversation.
+        sa.Index(
+            "uq_disputes_open",
+            "document_id",
+            unique=True,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        ),
+        sa.Index("ix_disputes_ticket_id", "ticket_id"),
+    )
 
     document_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("documents.id"))
     line_position: Mapped[int | None]

@@ -1,11 +1,11 @@
-"""The life of a ticket: which status may follow which."""
+"""The life of a ticket and of a dispute: which status may follow which."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 from portal.core.lifecycle import Lifecycle
-from portal.domain.tickets.models import TicketStatus
+from portal.domain.tickets.models import DisputeStatus, TicketStatus
 
 
 class Move(StrEnum):
@@ -24,6 +24,7 @@ _S = TicketStatus
 #: Tickets without an end: the sidebar lists them, the badge counts them.
 RUNNING = (_S.OPEN, _S.IN_REVIEW)
 ENDED = (_S.RESOLVED, _S.REJECTED, _S.CLOSED)
+ENDING = (Move.RESOLVE, Move.REJECT, Move.CLOSE)
 
 LIFE: Lifecycle[TicketStatus, Move] = Lifecycle(
     "ticket",
@@ -34,5 +35,27 @@ LIFE: Lifecycle[TicketStatus, Move] = Lifecycle(
         (_S.IN_REVIEW, Move.CLOSE): _S.CLOSED,
         **{(status, Move.CUSTOMER_REPLY): status for status in RUNNING},
         **{(status, Move.CUSTOMER_REPLY): _S.OPEN for status in ENDED},
+    },
+)
+
+
+class DisputeMove(StrEnum):
+    """How a dispute ends: by the shop's answer, or because the customer takes it back."""
+
+    CREDIT = "credit"
+    CORRECT = "correct"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+
+
+_D = DisputeStatus
+
+DISPUTE: Lifecycle[DisputeStatus, DisputeMove] = Lifecycle(
+    "dispute",
+    {
+        (_D.OPEN, DisputeMove.CREDIT): _D.CREDITED,
+        (_D.OPEN, DisputeMove.CORRECT): _D.CORRECTED,
+        (_D.OPEN, DisputeMove.REJECT): _D.REJECTED,
+        (_D.OPEN, DisputeMove.WITHDRAW): _D.WITHDRAWN,
     },
 )

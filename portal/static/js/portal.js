@@ -7,15 +7,33 @@
       if (element) handle(element, event);
     });
 
+  // A file leaves the page as it is: it may be asked for again, and where that is counted what is left is read anew.
+  const afterFile = async (form) => {
+    delete form.dataset.sent;
+    const counted = "counts" in form.dataset && form.closest(".card[id]");
+    if (!counted) return;
+    const answer = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById(counted.id);
+    if (!fresh) return;
+    const at = [...counted.querySelectorAll("a, button")].indexOf(document.activeElement);
+    counted.replaceWith(document.adoptNode(fresh));
+    fresh.querySelectorAll("a, button")[at]?.focus();
+  };
+
   // A form is sent once. The server is safe against a second time anyway; this shows that something happens.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post" || "stays" in form.dataset) return;
+    if (event.defaultPrevented || form.method !== "post") return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
     }
     form.dataset.sent = "1";
+    if ("stays" in form.dataset) {
+      setTimeout(() => afterFile(form), 2000);
+      return;
+    }
     const button = event.submitter;
     if (button?.matches(".btn")) button.setAttribute("aria-busy", "true");
   });

@@ -22,6 +22,7 @@ from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.catalog.models import IntervalUnit
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
+from portal.domain.orders.mails import downloads_granted
 from portal.domain.payments.mails import credit_confirmation, payment_confirmation
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import mails
@@ -34,9 +35,17 @@ from portal.domain.subscriptions.models import Subscription
 from portal.domain.subscriptions.pausing import Resumption
 from portal.domain.subscriptions.switching import Difference, Terms
 from portal.domain.tickets import mails as ticket_mails
+from portal.domain.tickets.models import DisputeStatus
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.rows import add_message, make_contact, make_subscription, make_ticket
+from tests.rows import (
+    add_message,
+    make_contact,
+    make_download,
+    make_order,
+    make_subscription,
+    make_ticket,
+)
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail_categories.txt"
 Stage = Callable[..., Any]
@@ -87,6 +96,10 @@ class Scene:
         written = write(make_subscription(self.account.id, period_end=START.date()))
         return written[0] if isinstance(written, list) else written
 
+    def granted(self) -> MailMessage | None:
+        order = make_order(self.account.id)
+        return downloads_granted(order, make_download(order, expires_at=START), now=START)
+
     def credit(self) -> MailMessage | None:
         account = Account(self.account.id, Mode.TEST, "EUR")
         return credit_confirmation(account, [make_invoice(self.account.id)], 100, now=START)
@@ -131,6 +144,14 @@ MAILS: dict[str, Kind] = {
         lambda s: s.ticket(lambda ticket, said: ticket_mails.resolved(ticket, now=START)),
         Category.ACCOUNT,
         Switch.STATUS_CHANGES,
+    ),
+    "dispute_answered": Kind(
+        lambda s: s.ticket(
+            lambda ticket, said: ticket_mails.dispute_answered(
+                ticket, said, number="2026-0001", outcome=DisputeStatus.REJECTED, now=START
+            )
+        ),
+        Category.ACCOUNT,
     ),
     "ticket_opened": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.opened(ticket, said, now=START)), Category.STAFF
@@ -177,6 +198,7 @@ MAILS: dict[str, Kind] = {
         ),
         Category.STAFF,
     ),
+    "downloads_granted": Kind(Scene.granted, Category.ACCOUNT, Switch.ORDER_CONFIRMATION),
     "confirm_address": security(lambda s: mails.confirm_address(s.emma, language=REGISTERS_IN, now=START)),
     "claim_account": security(lambda s: mails.claim_account(s.emma, language=REGISTERS_IN, now=START)),
     "account_exists": security(lambda s: mails.account_exists(s.emma, now=START)),

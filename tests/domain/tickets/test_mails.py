@@ -20,12 +20,12 @@ from portal.core.tenancy import shop_scope
 from portal.domain.people.models import ContactPerson, Customer, Person, Staff, StaffRole
 from portal.domain.people.recipients import Switch
 from portal.domain.shops.models import Shop
-from portal.domain.tickets import actions, mails
+from portal.domain.tickets import actions, disputes, mails
 from portal.domain.tickets.actions import NewTicket, Said
 from portal.domain.tickets.models import Priority, TicketStatus, TicketType
-from portal.domain.tickets.states import Move
+from portal.domain.tickets.states import DisputeMove, Move
 from portal.extensions import db
-from tests.cast import START
+from tests.cast import START, make_invoice
 from tests.rows import HOSTILE, make_ticket
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
@@ -72,6 +72,21 @@ def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day")
             now=START,
         )
         return
+    if name.startswith("dispute_"):
+        document = make_invoice(ids.emma_account)
+        disputes.open_dispute(
+            document.id,
+            subject,
+            Said("Why?"),
+            line=None,
+            customer_id=ids.emma_account,
+            author=emma,
+            now=START,
+        )
+        db.session.execute(sa.delete(MailMessage), execution_options={"synchronize_session": False})
+        move = DisputeMove(name.removeprefix("dispute_"))
+        disputes.answer_dispute(document.id, move, Said(body), author=saskia, now=START)
+        return
     ticket = make_ticket(ids.emma_account, number="T-1007", subject=subject)
     if name == "ticket_replied":
         actions.reply(ticket.id, Said(body), author=emma, now=START)
@@ -82,7 +97,10 @@ def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day")
         actions.answer(ticket.id, Said(body), author=saskia, now=START)
 
 
-NAMES = ["ticket_answered", "ticket_opened", "ticket_replied", "ticket_resolved"]
+NAMES = [
+    *("ticket_answered", "ticket_opened", "ticket_replied", "ticket_resolved"),
+    *("dispute_credit", "dispute_correct", "dispute_reject"),
+]
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])
@@ -92,15 +110,20 @@ def test_golden(app: Flask, ids: Any, name: str, language: str) -> None:
     db.session.get_one(Shop, ids.shop).language = language
     happen(name, ids)
     (mail,) = queued()
-    assert (mail.name, mail.language) == (name, language)
+    sent = "dispute_answered" if name.startswith("dispute_") else name
+    assert (mail.name, mail.language) == (sent, language)
     made = rendered(app, mail)
     addresses = re.findall(r"https://shop\.example\.test/customer/\S+", made["txt"])
     # Of one that can be switched off also where.
-    assert len(addresses) == {"ticket_answered": 1, "ticket_resolved": 2}.get(name, 0)
+    assert len(addresses) == {"ticket_opened": 0, "ticket_replied": 0, "ticket_resolved": 2}.get(name, 1)
     assert all(f'href="{url}"' in made["html"] for url in addresses)
     text = re.sub(r"(example\.test/customer/support/)\S+", r"\1…", made["txt"])
-    found = f"Subject: {made['subject.txt'].strip()}\n\n{text.strip()}\n"
-    golden = GOLDEN / f"{name}.{language}.txt"
+    write_golden(GOLDEN / f"{name}.{language}.txt", made["subject.txt"], text)
+
+
+def write_golden(golden: Path, subject: str, text: str) -> None:
+    """Compares a mail with its golden file, or writes that with GOLDEN=write."""
+    found = f"Subject: {subject.strip()}\n\n{text.strip()}\n"
     if os.environ.get("GOLDEN") == "write":
         golden.write_text(found)
     assert found == golden.read_text()

@@ -1,0 +1,94 @@
+"""Money back: what of a paid invoice can be refunded, and the customer's request for it, which is a ticket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _l
+
+from portal.core.errors import Conflict
+from portal.domain.invoices import booking
+from portal.domain.invoices.models import Allocation, AllocationState, Document, ListState
+from portal.domain.invoices.queries import LISTED
+from portal.domain.payments.models import Payment, Refund, RefundStatus
+from portal.domain.tickets.actions import Author, NewTicket, Said, open_ticket
+from portal.domain.tickets.models import Priority, Ticket, TicketType
+from portal.domain.tickets.related import Kind, Related
+from portal.domain.tickets.states import RUNNING
+from portal.extensions import db
+
+#: Refunds that took, or are about to take, money back; the others gave it up again.
+_TAKES = (RefundStatus.QUEUED, RefundStatus.PENDING, RefundStatus.DONE)
+NOT_POSSIBLE = _l("There is nothing to refund on this invoice any more.")
+
+
+def refundable_minor(document_id: Any) -> sa.ScalarSelect[int]:
+    """Paid − refunded − refunds under way of a document, as a scalar subquery (domain.md, "Payments").
+
+    A refund is of a payment, which may have paid several documents: of each no more than its share can come back, and
+    of all of them no more than what is left of the payment.
+    """
+    refunded = (
+        sa.select(sa.func.coalesce(sa.func.sum(Refund.amount_minor), 0))
+        .where(Refund.payment_id == Payment.id, Refund.status.in_(_TAKES))
+        .correlate(Payment)
+        .scalar_subquery()
+    )
+    left, share = Payment.received_minor - refunded, Allocation.amount_minor
+    # A share without a payment was paid with credit.
+    part = sa.case((Payment.id.is_(None), share), (left <= 0, 0), (left < share, left), else_=share)
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(part), 0))
+        .select_from(Allocation)
+        .outerjoin(Payment, Payment.id == Allocation.payment_id)
+        .where(
+            Allocation.document_id == document_id,
+            Allocation.state == AllocationState.BOOKED,
+            Allocation.credit_note_id.is_(None),
+        )
+        .scalar_subquery()
+    )
+
+
+def running_request(document_id: Any) -> sa.ScalarSelect[str]:
+    """The public id of the request that is open or in review, as a scalar subquery; none where there is none."""
+    return (
+        sa.select(Ticket.public_id)
+        .where(
+            Ticket.document_id == document_id,
+            Ticket.type == TicketType.REFUND_REQUEST,
+            Ticket.status.in_(RUNNING),
+        )
+        .order_by(Ticket.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def is_refundable(document: Document, refundable: int) -> bool:
+    """Whether a refund can be asked for: never of one that is unpaid, pending, cancelled or reversed (P-INV-REFUND)."""
+    paid = document.list_state in (ListState.PAID, ListState.CREDITED) and document.reversed_at is None
+    return document.kind in LISTED and paid and refundable > 0
+
+
+def request_refund(
+    document_id: int, subject: str, said: Said, *, customer_id: int, author: Author, now: datetime
+) -> Ticket:
+    """Asks for the money of an invoice; while such a request runs it is that one, however often and by whom.
+
+    For members who may ask for refunds. Raises ``Conflict`` where nothing can be refunded.
+    """
+    # In the order in which payments lock them: the account, then the document.
+    booking.lock_credit([customer_id])
+    (document,) = booking.lock_documents([document_id])
+    running = db.session.scalar(sa.select(Ticket).where(Ticket.public_id == running_request(document.id)))
+    if running is not None:
+        return running
+    refundable = db.session.scalar(sa.select(refundable_minor(document.id)))
+    if not is_refundable(document, refundable or 0):
+        raise Conflict(NOT_POSSIBLE)
+    about = Related(Kind.INVOICE, document.id, document.public_id, customer_id, document.number or "")
+    wanted = NewTicket(TicketType.REFUND_REQUEST, subject, Priority.MEDIUM, about)
+    return open_ticket(wanted, said, customer_id=customer_id, author=author, now=now)
