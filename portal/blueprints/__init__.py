@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.blueprints.auth import section as auth
+from portal.blueprints.collections import section as collections
 from portal.blueprints.contacts import section as contacts
 from portal.blueprints.home import section as home
 from portal.blueprints.hooks import section as hooks
@@ -28,6 +29,7 @@ core_sections = (
     orders,
     subscriptions,
     payment_methods,
+    collections,
     support,
     contacts,
     notifications,
