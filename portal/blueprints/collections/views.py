@@ -87,7 +87,7 @@ def plan(public_id: str) -> ResponseReturnValue:
         return redirect(_page_of(case), 303)
     if "instalments" not in request.args:
         return _choice(case)
-    form = PlanForm(formdata=None, instalments=request.args["instalments"], total=str(case.remaining_minor))
+    form = PlanForm(formdata=None, instalments=request.args["instalments"])
     return _summary(case, form)
 
 
@@ -171,7 +171,6 @@ def _refused(public_id: str, form: PlanForm, error: DomainError) -> ResponseRetu
         flash(str(error), "error")
         return redirect(_page_of(case), 303)
     form.refuse(error)
-    form.total.data = str(case.remaining_minor)
     return _summary(case, form), 409 if isinstance(error, Conflict) else 422
 
 
@@ -185,8 +184,8 @@ def _summary(case: CaseFacts, form: PlanForm) -> str:
     if count not in [str(each) for each in possible_counts(case.remaining_minor)]:
         return _choice(case, form if form.is_submitted() else None)
     today = clock.today(current_shop().time_zone)
-    if not form.total.errors:
-        form.total.data = str(case.remaining_minor)
+    # What is shown is what is sent, whatever came in.
+    form.total.data = str(case.remaining_minor)
     return render_template(
         "collections/summary.html",
         case=case,

@@ -114,7 +114,11 @@ def test_asking_makes_a_plan_a_ticket_and_a_mail_to_staff(case: CollectionCase, 
         "I would like to pay in 3 monthly instalments of € 40.33, the last € 40.34.\n\nI lost my job."
     )
     (mail,) = db.session.scalars(sa.select(MailMessage))
-    assert (mail.name, mail.category, mail.to) == ("plan_requested", Category.STAFF, ["saskia@example.com"])
+    assert (mail.name, mail.category, mail.to) == (
+        "plan_requested",
+        Category.STAFF,
+        ["saskia@example.com", "kees@example.com"],
+    )
     assert audited() == [("plan.requested", "person")]
 
 
