@@ -27,6 +27,9 @@ def upgrade() -> None:
         sqlite_where=RUNS,
         postgresql_where=RUNS,
     )
+    # On every page the sidebar asks whether an account has a case that runs.
+    op.drop_index("ix_collection_cases_customer_id", CASES)
+    op.create_index("ix_collection_cases_status", CASES, ["shop_id", "customer_id", "mode", "status"])
     op.create_index("ix_collection_cases_list", CASES, ["shop_id", "customer_id", "mode", "id"])
     op.create_index("ix_documents_case_id", "documents", ["case_id"])
 
@@ -35,6 +38,8 @@ def downgrade() -> None:
     """Goes down again."""
     op.drop_index("ix_documents_case_id", "documents")
     op.drop_index("ix_collection_cases_list", CASES)
+    op.drop_index("ix_collection_cases_status", CASES)
+    op.create_index("ix_collection_cases_customer_id", CASES, ["customer_id", "status"])
     op.drop_index("uq_payment_plans_running", PLANS)
     op.drop_index("ix_payment_plans_ticket_public_id", PLANS)
     op.drop_column(PLANS, "ticket_public_id")

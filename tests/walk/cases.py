@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from tests.walk.stage import CAUGHT, EMMAS_ACCOUNT, Things
+from tests.walk.stage import CAUGHT, EMMAS_ACCOUNT, EMMAS_METHOD, Things
 
 Path = Callable[[Things], str]
 Key = tuple[str, str]
@@ -128,6 +128,16 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
     ("payment_methods.mandate", "GET"): CustomerCase(
         lambda t: f"/customer/payment-methods/{t.method}/mandate", is_page=False
+    ),
+    ("collections.index", "GET"): _list("/customer/collections"),
+    ("collections.show", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}"),
+    ("collections.plan", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}/plan"),
+    ("collections.ask", "POST"): CustomerCase(
+        lambda t: f"/customer/collections/{t.case}/plan", {"instalments": "3", "total": "12100"}
+    ),
+    ("collections.method", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.agreed_case}/method"),
+    ("collections.pay_with", "POST"): CustomerCase(
+        lambda t: f"/customer/collections/{t.agreed_case}/method", {"method": EMMAS_METHOD}
     ),
     ("support.show", "GET"): CustomerCase(lambda t: f"/customer/support/{t.ticket}"),
     ("support.create", "GET"): _list("/customer/support/new"),

@@ -17,6 +17,7 @@ from portal.blueprints.sandbox.settings import bank_key
 from portal.core import clock, database, sessions, storage
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
+from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan, PlanStatus
 from portal.domain.invoices import booking, rendering
 from portal.domain.invoices.links import payment_token
 from portal.domain.invoices.models import Document
@@ -38,6 +39,8 @@ GIF = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\
 CAUGHT = "20261101T090000.000000Z-1-000001"
 #: The public id of Emma's account: forms that make something carry it.
 EMMAS_ACCOUNT = "account-of-Emma-000000"
+#: The same of her saved method.
+EMMAS_METHOD = "method-of-Emma-0000000"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ class Things:
     subscription: str
     ticket: str
     contact: str
+    #: Of a case that no plan was asked for, and of one whose plan waits for its method.
+    case: str
+    case_number: str
+    agreed_case: str
     ticket_file: str
     notice: str
     link: str
@@ -73,6 +80,7 @@ class Things:
         """What no page of anybody else may hold."""
         return (
             self.invoice, self.invoice_number, self.order, self.subscription, self.ticket, self.contact,
+            self.case, self.case_number, self.agreed_case,
             self.ticket_file, self.notice, self.method, "Emma",
         )  # fmt: skip
 
@@ -99,13 +107,17 @@ def put_things(world: World) -> Things:
         db.session.get_one(Customer, ids.emma_account).public_id = EMMAS_ACCOUNT
         ticket = rows.make_ticket(ids.emma_account, subject="About my delivery")
         contact = rows.make_contact(ids.emma_account)
+        case, agreed_case = _cases(ids)
         ticket_file = rows.add_file(rows.add_message(ticket, body="See the letter."))
         notice = rows.make_notice(customers=(ids.emma_account,))
         cast.make_invoice(ids.jan_account, now=now)
         rows.make_order(ids.jan_account)
+        rows.make_case(ids.jan_account)
         bank = _bank_payment()
         mandate = _mandate()
-        method = rows.make_method(ids.emma_account, mandate_text="I agree.", signed_on=cast.START.date())
+        method = rows.make_method(
+            ids.emma_account, public_id=EMMAS_METHOD, mandate_text="I agree.", signed_on=cast.START.date()
+        )
         payment = _payment(ids.emma_account, bank.bank_id)
         confirm, reset, claim, change_email, refused_change = _links(ids, contact.email)
         shop = db.session.get_one(Shop, ids.shop)
@@ -117,6 +129,9 @@ def put_things(world: World) -> Things:
             subscription=subscription.public_id,
             ticket=ticket.public_id,
             contact=contact.public_id,
+            case=case.public_id,
+            case_number=case.number,
+            agreed_case=agreed_case.public_id,
             ticket_file=ticket_file.public_id,
             notice=notice.public_id,
             link=payment_token(document),
@@ -167,6 +182,23 @@ def _links(ids: cast.Ids, contact_email: str) -> tuple[str, str, str, str, str]:
             data={"email": contact_email, "session_id": None},
         ),
     )
+
+
+def _cases(ids: cast.Ids) -> tuple[CollectionCase, CollectionCase]:
+    """Two cases of Emma's; in one of them the shop agreed to a plan."""
+    case, agreed = rows.make_case(ids.emma_account), rows.make_case(ids.emma_account)
+    agreed.status = CaseStatus.WITH_PLAN
+    db.session.add(
+        PaymentPlan(
+            case_id=agreed.id,
+            status=PlanStatus.PENDING_MANDATE,
+            instalment_count=2,
+            currency="EUR",
+            total_minor=12100,
+            created_at=cast.START,
+        )
+    )
+    return case, agreed
 
 
 def _bank_payment() -> SandboxPayment:

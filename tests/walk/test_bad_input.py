@@ -303,6 +303,24 @@ FORMS: dict[str, Form] = {
         {"successor": ("", HUGE, "\0")},
         by_emma=True,
     ),
+    "ask for a plan": Form(
+        lambda t: f"/customer/collections/{t.case}/plan",
+        # Another total than is open, so that nothing is asked for by accident.
+        {"instalments": "3", "message": "", "total": "1"},
+        {
+            "instalments": ("", "0", "4", "-3", "3.0", HUGE, "\0", "\u0663"),
+            "message": (HUGE, "a\0b"),
+            "total": CENTS,
+        },
+        by_emma=True,
+        keeps="message",
+    ),
+    "pay a plan with": Form(
+        lambda t: f"/customer/collections/{t.agreed_case}/method",
+        {"method": "x"},
+        {"method": ("", "x", HUGE, "\0")},
+        by_emma=True,
+    ),
     "dismiss": Form(lambda t: "/customer/notifications/nothing/dismiss", by_emma=True),
     "bank": Form(
         lambda t: f"/sandbox/{t.bank_payment}",

@@ -59,7 +59,7 @@ class CollectionCase(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     __table_args__ = (
         sa.UniqueConstraint("shop_id", "mode", "number"),
         sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
-        sa.Index("ix_collection_cases_customer_id", "customer_id", "status"),
+        sa.Index("ix_collection_cases_status", "shop_id", "customer_id", "mode", "status"),
         sa.Index("ix_collection_cases_list", "shop_id", "customer_id", "mode", "id"),
         sa.Index(
             "uq_collection_cases_running",

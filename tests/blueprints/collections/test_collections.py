@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.core import clock
+from portal.core.tenancy import every_shop
 from portal.domain.collections.models import (
     CaseEvent,
     CaseStatus,
@@ -138,29 +139,39 @@ def test_twenty_six_are_two_pages_the_latest_first(app: Any, login: Any, on_stag
 def test_no_page_of_ten_thousand_is_sorted(app: Any, login: Any, on_stage: Any, ids: Any) -> None:
     with on_stage():
         case = make_case(ids.emma_account)
-        values = {
-            column.key: getattr(case, column.key)
-            for column in sa.inspect(CollectionCase).column_attrs
-            if column.key not in ("id", "public_id", "number", "status")
-        }
-        db.session.execute(
-            sa.insert(CollectionCase),
-            [
-                {
-                    **values,
-                    "public_id": f"case-{number:017}",
-                    "number": f"X-{number}",
-                    "status": CaseStatus.CLOSED,
-                }
-                for number in range(10_000)
-            ],
+        kept = (
+            "shop_id",
+            "mode",
+            "customer_id",
+            "document_id",
+            "stage",
+            "language",
+            "allow_plan",
+            "opened_on",
         )
+        values = {name: getattr(case, name) for name in kept} | {"days_on_hold": 0, "version": 1}
+        with every_shop():
+            db.session.execute(
+                sa.insert(CollectionCase),
+                [
+                    {
+                        **values,
+                        "public_id": f"case-{number:017}",
+                        "number": f"X-{number}",
+                        "status": CaseStatus.CLOSED,
+                        "created_at": START,
+                    }
+                    for number in range(10_000)
+                ],
+            )
     emma = login("emma")
     first = emma.get(LIST)
     assert len(row_headers(first)) == 25
     with plans(app) as found:
         emma.get(neighbour(first, "next"))
-    (of_list,) = [plan for plan in found if "ix_collection_cases_list" in plan]
+    (of_list,) = [plan for plan in found if "ix_collection_cases_list" in plan and "documents" in plan]
+    (of_frame,) = [plan for plan in found if "ix_collection_cases_status" in plan]
+    assert "ix_collection_cases_list" not in of_frame, "the sidebar reads what runs, and none of what is over"
     assert "TEMP B-TREE" not in of_list and "Sort" not in of_list
 
 
@@ -199,13 +210,14 @@ def test_fees_interest_and_what_was_paid(login: Any, on_stage: Any, ids: Any) ->
         number = str(invoice.number)
     page = visit(login, f"{LIST}/{case_id}")
     shown = text(page)
-    assert "Collection fees and interest € 43.21 Paid -€ 21.00 Still to pay € 143.21" in shown
+    assert "Collection fees and interest € 43.21 Paid −€ 21.00 Still to pay € 143.21" in shown
     # One payment for all of it, in the order in which it counts.
     (pay,) = [url for url, words in links(page).items() if words == "Pay now"]
     assert pay == "/customer/invoices/pay?" + "&".join(f"invoice={each}" for each in documents)
-    several = text(visit(login, pay))
-    assert "To pay € 143.21" in several
-    assert several.index("Collection fee") < several.index("Interest") < several.index(number)
+    several = visit(login, pay)
+    assert "To pay € 143.21" in text(several)
+    kinds = [header.partition(" ")[2] for header in row_headers(several)]
+    assert kinds == ["Collection fee", "Interest", ""] and row_headers(several)[2] == number
 
 
 def test_what_is_under_way_is_not_paid_again(login: Any, on_stage: Any, ids: Any, address: str) -> None:

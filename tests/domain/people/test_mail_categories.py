@@ -18,6 +18,10 @@ from flask import Flask
 
 from portal.core import mailer
 from portal.core.mailer import Category, Mail, MailMessage
+from portal.domain.collections import mails as collection_mails
+from portal.domain.collections.instalments import schedule
+from portal.domain.collections.models import PaymentPlan
+from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
 from portal.domain.payments.mails import credit_confirmation, payment_confirmation
@@ -29,7 +33,7 @@ from portal.domain.shops.models import Mode, Shop
 from portal.domain.tickets import mails as ticket_mails
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.rows import add_message, make_contact, make_ticket
+from tests.rows import add_message, make_case, make_contact, make_ticket
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail_categories.txt"
 Stage = Callable[..., Any]
@@ -72,6 +76,20 @@ class Scene:
         message = add_message(ticket, body="Hello")
         written = write(ticket, message)
         return written[0] if isinstance(written, list) else written
+
+    def plan_requested(self) -> MailMessage | None:
+        asked = ticket_mails.PlanAsked("K-1001", [6050, 6050], "EUR")
+        return self.ticket(
+            lambda ticket, said: ticket_mails.plan_requested(ticket, said, asked=asked, now=START)
+        )
+
+    def plan_agreed(self) -> MailMessage | None:
+        case = get_case_by_id(make_case(self.account.id).id)
+        plan = PaymentPlan(
+            shop_id=self.shop.id, case_id=case.id, instalment_count=2, currency="EUR", total_minor=12100
+        )
+        instalments = schedule(12100, 2, agreed_on=START.date())
+        return collection_mails.plan_agreed(case, plan, instalments, now=START)
 
     def credit(self) -> MailMessage | None:
         account = Account(self.account.id, Mode.TEST, "EUR")
@@ -118,6 +136,8 @@ MAILS: dict[str, Kind] = {
     "ticket_replied": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.replied(ticket, said, now=START)), Category.STAFF
     ),
+    "plan_requested": Kind(Scene.plan_requested, Category.STAFF),
+    "plan_agreed": Kind(Scene.plan_agreed, Category.BILLING),
     "confirm_address": security(lambda s: mails.confirm_address(s.emma, language=REGISTERS_IN, now=START)),
     "claim_account": security(lambda s: mails.claim_account(s.emma, language=REGISTERS_IN, now=START)),
     "account_exists": security(lambda s: mails.account_exists(s.emma, now=START)),
