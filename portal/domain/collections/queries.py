@@ -150,6 +150,33 @@ def running_count(customer_id: int, mode: Mode) -> sa.ScalarSelect[Any]:
     )
 
 
+def case_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
+    """The case that collects a document, or that it is a fee of, while that runs: for what finds the document.
+
+    ``case_public_id``, ``case_number``, and ``case_open_minor``: what is open of all of its documents.
+    """
+    each = sa.orm.aliased(Document)
+    # Written out, as the index of the cases that run has it.
+    runs = sa.literal_column("collection_cases.status IN ('active', 'on_hold', 'with_plan')", sa.Boolean())
+    found = (
+        sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
+        runs,
+    )
+    extra = sa.and_(each.case_id == CollectionCase.id, each.status.in_(_ISSUED))
+    total = sa.select(sa.func.coalesce(sa.func.sum(_open(each.open_minor)), 0)).join_from(
+        CollectionCase, each, sa.or_(each.id == CollectionCase.document_id, extra)
+    )
+    return {
+        "case_public_id": _first(CollectionCase.public_id, document, *found),
+        "case_number": _first(CollectionCase.number, document, *found),
+        "case_open_minor": total.where(*found).correlate(document).scalar_subquery(),
+    }
+
+
+def _first(column: Any, document: type[Document], *criteria: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
+    return sa.select(column).where(*criteria).limit(1).correlate(document).scalar_subquery()
+
+
 def list_cases(
     customer_id: int, *, mode: Mode, today: date, after: str | None = None, before: str | None = None
 ) -> Page[CaseRow]:

@@ -220,6 +220,25 @@ def test_fees_interest_and_what_was_paid(login: Any, on_stage: Any, ids: Any) ->
     assert kinds == ["Collection fee", "Interest", ""] and row_headers(several)[2] == number
 
 
+def test_the_page_of_its_invoice_says_what_it_comes_to_with_fees(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        case = make_case(ids.emma_account, number="K-1001")
+        case_key, case_id, other = case.id, case.public_id, make_invoice(ids.emma_account).public_id
+        plain = db.session.get_one(Document, case.document_id).public_id
+        over = make_case(ids.emma_account, status=CaseStatus.CLOSED)
+        closed = db.session.get_one(Document, over.document_id).public_id
+    page = visit(login, f"/customer/invoices/{plain}")
+    assert "This is collected in case K-1001" in text(page) and f"{LIST}/{case_id}" in links(page)
+    assert "came on top" not in text(page)
+    with on_stage():
+        fee = add_fee(db.session.get_one(CollectionCase, case_key)).public_id
+    for document in (plain, fee):
+        shown = text(visit(login, f"/customer/invoices/{document}"))
+        assert "With everything that came on top, € 161.00 is to be paid." in shown
+    for document in (other, closed):
+        assert "collected in case" not in text(visit(login, f"/customer/invoices/{document}"))
+
+
 def test_what_is_under_way_is_not_paid_again(login: Any, on_stage: Any, ids: Any, address: str) -> None:
     with on_stage():
         invoice = db.session.scalars(sa.select(Document)).one()
