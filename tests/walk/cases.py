@@ -131,9 +131,9 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
     ("collections.index", "GET"): _list("/customer/collections"),
     ("collections.show", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}"),
-    ("collections.plan", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}/plan"),
+    ("collections.plan", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}/plan?instalments=3"),
     ("collections.ask", "POST"): CustomerCase(
-        lambda t: f"/customer/collections/{t.case}/plan", {"instalments": "3", "total": "12100"}
+        lambda t: f"/customer/collections/{t.case}/plan?instalments=3", {"instalments": "3", "total": "12100"}
     ),
     ("collections.method", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.agreed_case}/method"),
     ("collections.pay_with", "POST"): CustomerCase(

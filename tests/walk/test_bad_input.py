@@ -757,7 +757,7 @@ def test_a_post_from_elsewhere_changes_nothing(here: tuple[World, Things], trial
 PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
-    "/customer/settings",
+    "/customer/settings", "/customer/collections",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
@@ -810,7 +810,8 @@ OBJECTS = (
     "/customer/invoices/{}", "/customer/invoices/{}/pdf", "/customer/invoices/{}/transfer", "/customer/orders/{}",
     "/customer/subscriptions/{}", "/customer/support/{}", "/customer/contacts/{}", "/customer/contacts/{}/remove",
     "/customer/support/{}/reply", "/customer/support/x/files/{}",
-    "/customer/profile/{}", "/customer/profile/{}/email",
+    "/customer/profile/{}", "/customer/profile/{}/email", "/customer/collections/{}", "/customer/collections/{}/plan",
+    "/customer/collections/{}/method",
     "/pay/{}", "/pay/return/{}", "/confirm/{}", "/reset-password/{}", "/claim/{}", "/change-email/{}", "/sandbox/{}",
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
 )  # fmt: skip
