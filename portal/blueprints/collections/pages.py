@@ -67,7 +67,8 @@ def banner(case: CaseFacts) -> Notice:
             text = _("A payment was taken back. Please pay again, or ask us about it.")
             return Notice(_("%(amount)s is open again", amount=amount), text, "red", "alert-triangle")
         case CaseStatus.PAID:
-            return Notice(_("Everything is paid. Thank you!"), None, "green", "circle-check")
+            title = _("Everything is paid. Thank you!") if case.paid_minor else _("Nothing is left to pay")
+            return Notice(title, None, "green", "circle-check")
         case CaseStatus.WAIVED:
             return Notice(_("You need not pay the rest"), _("The shop waived it."), "grey", "circle-check")
         case CaseStatus.CLOSED:
@@ -183,7 +184,7 @@ def _event(row: Any) -> Event | None:
         case "plan_begun":
             return Event("repeat", _("Payment plan begun"), row.created_at, "azure")
         case "paid":
-            return Event("circle-check", _("Everything paid"), row.created_at, "green")
+            return Event("circle-check", _("Nothing left to pay"), row.created_at, "green")
         case _:
             return None
 

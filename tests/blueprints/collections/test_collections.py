@@ -273,6 +273,16 @@ def test_every_other_status_says_what_it_means(
     assert "Ask for a payment plan" not in links(page).values()
 
 
+def test_what_was_credited_whole_is_not_called_paid(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        case = make_case(ids.emma_account, status=CaseStatus.PAID)
+        case_id, invoice = case.public_id, db.session.get_one(Document, case.document_id)
+        invoice.credited_minor, invoice.open_minor = invoice.total_minor, 0
+    shown = text(visit(login, f"{LIST}/{case_id}"))
+    assert "Nothing is left to pay" in shown and "Everything is paid" not in shown
+    assert "Credited −€ 121.00" in shown
+
+
 def test_a_payment_that_was_taken_back_can_be_made_again(login: Any, on_stage: Any, ids: Any) -> None:
     with on_stage():
         case = make_case(ids.emma_account, status=CaseStatus.PAID)
