@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from portal.core import storage
 from portal.core.vat import VatCategory
 from portal.domain.catalog.models import IntervalUnit, Product, ProductKind
+from portal.domain.collections.models import CollectionCase
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.notices.models import Audience, Notice, NoticeTarget
@@ -260,6 +261,27 @@ def add_message(ticket: Ticket, **options: Any) -> TicketMessage:
     db.session.add(message)
     db.session.flush()
     return message
+
+
+def make_case(customer_id: int, *, document: Document | None = None, **options: Any) -> CollectionCase:
+    """A case at the reminder about an invoice of € 121.00, or about one that there is."""
+    if document is None:
+        document = make_invoice(customer_id)
+    case = CollectionCase(
+        **{
+            "mode": Mode.TEST,
+            "customer_id": customer_id,
+            "document_id": document.id,
+            "number": f"K-{next(_numbers):05}",
+            "stage": 1,
+            "opened_on": START.date(),
+            "created_at": START,
+            **options,
+        }
+    )
+    db.session.add(case)
+    db.session.flush()
+    return case
 
 
 def make_contact(customer_id: int, **options: Any) -> ContactPerson:

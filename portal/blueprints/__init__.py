@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.blueprints.auth import section as auth
+from portal.blueprints.collections import section as collections
 from portal.blueprints.contacts import section as contacts
 from portal.blueprints.download import section as download
 from portal.blueprints.home import section as home
@@ -29,6 +30,7 @@ core_sections = (
     orders,
     subscriptions,
     payment_methods,
+    collections,
     support,
     contacts,
     notifications,

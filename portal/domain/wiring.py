@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import portal.core.mail_delivery
 import portal.domain.catalog.models
+import portal.domain.collections.actions
 import portal.domain.collections.models
 import portal.domain.invoices.bundle_jobs
 import portal.domain.invoices.jobs
@@ -19,7 +20,8 @@ import portal.domain.people.forgetting
 import portal.domain.people.jobs
 import portal.domain.subscriptions.models
 import portal.domain.tickets.cancelling
-import portal.domain.tickets.models  # noqa: F401
+import portal.domain.tickets.models
+import portal.domain.tickets.plans  # noqa: F401
 from portal.core.wiring import Wiring
 from portal.domain.people.queries import find_signed_in
 from portal.domain.shops.envelope import mail_envelope

@@ -180,6 +180,7 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     walk.look("details-errors")
     look_at_methods(walk)
     look_at_files(walk)
+    look_at_cases(walk)
     entries = window.page.locator("#sidebar nav a")
     for href in entries.evaluate_all("all => all.map((one) => one.getAttribute('href'))"):
         if href not in walk.seen:
@@ -267,6 +268,25 @@ def look_at_objections(walk: Walk, invoice: str) -> None:
     window.may_fail.add(window.path)
     page.click("main form .btn-primary")
     walk.look("refund-errors")
+
+
+def look_at_cases(walk: Walk) -> None:
+    """A case with a plan in progress and one without; asking for a plan, and what pays one."""
+    page, section = walk.page, "/customer/collections"
+    walk.open(section, "collections")
+    places = steps.rows(walk.window).locator("a.row-link")
+    unpaid, planned = (places.nth(number).get_attribute("href") for number in (0, 1))
+    walk.open(str(unpaid), "case")
+    walk.open(str(planned), "case-with-plan")
+    walk.open(f"{planned}/method", "case-method")
+    walk.open(f"{unpaid}/plan", "case-plan")
+    page.click("main form .btn-primary")
+    page.wait_for_url("**/plan?instalments=*")
+    walk.look("case-plan-summary")
+    walk.window.may_fail.add(f"{unpaid}/plan")
+    page.evaluate("document.querySelector('input[name=total]').value = 'x'")
+    page.click("main form .btn-primary")
+    walk.look("case-plan-refused")
 
 
 def look_at_methods(walk: Walk) -> None:

@@ -29,7 +29,9 @@ from portal.core.tables import Base
 from portal.core.tenancy import every_shop, shop_scope
 from portal.core.vat import VatCategory
 from portal.demo.shop import PASSWORD
-from portal.domain.collections.models import CollectionCase
+from portal.domain.collections.instalments import progress
+from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan
+from portal.domain.collections.queries import get_case_by_id, list_instalments
 from portal.domain.invoices import booking
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.models import Badge, CreditEntry, Document, DocumentKind
@@ -141,7 +143,7 @@ def test_emma_has_invoices_in_every_state(loaded: Flask) -> None:
     with inside(loaded):
         emma, today = customer("emma@example.com"), clock.today("Europe/Amsterdam")
         invoices = all_of(Document, Document.customer_id == emma.id, Document.kind == DocumentKind.INVOICE)
-        assert len(invoices) == 64
+        assert len(invoices) == 65
         found = Counter(badge_of(invoice, today) for invoice in invoices)
         assert set(found) == set(Badge)
         assert found[Badge.PAID] == 56
@@ -178,7 +180,7 @@ def test_the_rest_of_emmas_account(loaded: Flask) -> None:
     with inside(loaded):
         emma = customer("emma@example.com")
         orders = all_of(Order, Order.customer_id == emma.id)
-        assert len(orders) == 38
+        assert len(orders) == 39
         assert {order.status for order in orders} == set(OrderStatus) - {OrderStatus.REFUNDED}
         assert any(download.expires_at > NOW for download in all_of(Download))
         assert all(storage.exists(download.storage_key) for download in all_of(Download))
@@ -195,8 +197,17 @@ def test_the_rest_of_emmas_account(loaded: Flask) -> None:
         assert any(message.is_internal for message in all_of(TicketMessage))
         (file,) = all_of(TicketAttachment)
         assert len(storage.get(file.storage_key)) == file.size_bytes
-        case = all_of(CollectionCase)[0]
-        assert (case.customer_id, case.stage) == (emma.id, 2)
+        cases = [(case.customer_id == emma.id, case.status, case.stage) for case in all_of(CollectionCase)]
+        assert cases == [
+            (True, CaseStatus.WITH_PLAN, 2),
+            (True, CaseStatus.ACTIVE, 2),
+            (False, CaseStatus.ON_HOLD, 0),
+        ]
+        (plan,) = all_of(PaymentPlan)
+        facts = get_case_by_id(plan.case_id)
+        found = progress(list_instalments(plan.id), facts.remaining_minor)
+        assert (found.paid_count, found.count) == (2, 6)
+        assert found.next is not None and found.next.due_on > NOW.date()
 
 
 def test_each_period_is_billed_once_and_one_after_another(loaded: Flask) -> None:
@@ -307,7 +318,7 @@ def test_everybody_can_log_in(loaded: Flask, email: str) -> None:
         "jan@example.com": (False, True),
         "new@example.com": (False, False),
     }[email]
-    expected = {"emma@example.com": (38, 64, 2), "jan@example.com": (4, 24, 2), "new@example.com": (0, 0, 0)}
+    expected = {"emma@example.com": (39, 65, 2), "jan@example.com": (4, 24, 2), "new@example.com": (0, 0, 0)}
     assert (
         tuple(int(number) for number in re.findall(r'class="stat-number">(\d+)<', home)[:3])
         == expected[email]
@@ -370,7 +381,7 @@ def test_a_large_shop(loaded: Flask, tmp_path: Path, request: pytest.FixtureRequ
     assert facts(app) == facts(loaded)
     with inside(app):
         assert len(all_of(Customer)) == 23
-        assert len(all_of(Document, Document.kind == DocumentKind.INVOICE)) == 64 + 24 + 2500
+        assert len(all_of(Document, Document.kind == DocumentKind.INVOICE)) == 65 + 24 + 2500
         check_numbers()
         assert find_imbalances() == []
         for document in all_of(Document)[::100]:

@@ -197,6 +197,16 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ("payment_methods.mandate", "GET"): CustomerCase(
         lambda t: f"/customer/payment-methods/{t.method}/mandate", is_page=False
     ),
+    ("collections.index", "GET"): _list("/customer/collections"),
+    ("collections.show", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}"),
+    ("collections.plan", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.case}/plan?instalments=3"),
+    ("collections.ask", "POST"): CustomerCase(
+        lambda t: f"/customer/collections/{t.case}/plan?instalments=3", {"instalments": "3", "total": "12100"}
+    ),
+    ("collections.method", "GET"): CustomerCase(lambda t: f"/customer/collections/{t.agreed_case}/method"),
+    ("collections.pay_with", "POST"): CustomerCase(
+        lambda t: f"/customer/collections/{t.agreed_case}/method", {"method": METHOD}
+    ),
     ("support.show", "GET"): CustomerCase(lambda t: f"/customer/support/{t.ticket}"),
     ("support.create", "GET"): _list("/customer/support/new"),
     ("support.create", "POST"): CustomerCase(

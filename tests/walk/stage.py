@@ -17,6 +17,7 @@ from portal.blueprints.sandbox.settings import bank_key
 from portal.core import clock, database, sessions, storage
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
+from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan, PlanStatus
 from portal.domain.invoices import booking, bundles, rendering
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.links import payment_token
@@ -64,6 +65,10 @@ class Things:
     paused: str
     ticket: str
     contact: str
+    #: Of a case that no plan was asked for, and of one whose plan waits for its method.
+    case: str
+    case_number: str
+    agreed_case: str
     ticket_file: str
     notice: str
     link: str
@@ -87,7 +92,8 @@ class Things:
         """What no page of anybody else may hold."""
         return (
             self.invoice, self.invoice_number, self.order, self.download, self.subscription, self.paused, self.ticket,
-            self.contact, self.ticket_file, self.notice, self.method, "Emma",
+            self.contact, self.case, self.case_number, self.agreed_case, self.ticket_file, self.notice, self.method,
+            "Emma",
         )  # fmt: skip
 
 
@@ -133,10 +139,12 @@ def put_things(world: World) -> Things:
         db.session.get_one(Customer, ids.emma_account).public_id = EMMAS_ACCOUNT
         ticket = rows.make_ticket(ids.emma_account, subject="About my delivery")
         contact = rows.make_contact(ids.emma_account)
+        case, agreed_case = _cases(ids)
         ticket_file = rows.add_file(rows.add_message(ticket, body="See the letter."))
         notice = rows.make_notice(customers=(ids.emma_account,))
         cast.make_invoice(ids.jan_account, now=now)
         rows.make_order(ids.jan_account)
+        rows.make_case(ids.jan_account)
         bank = _bank_payment()
         mandate = _mandate()
         method = rows.make_method(
@@ -159,6 +167,9 @@ def put_things(world: World) -> Things:
             paused=paused.public_id,
             ticket=ticket.public_id,
             contact=contact.public_id,
+            case=case.public_id,
+            case_number=case.number,
+            agreed_case=agreed_case.public_id,
             ticket_file=ticket_file.public_id,
             notice=notice.public_id,
             link=payment_token(document),
@@ -209,6 +220,23 @@ def _links(ids: cast.Ids, contact_email: str) -> tuple[str, str, str, str, str]:
             data={"email": contact_email, "session_id": None},
         ),
     )
+
+
+def _cases(ids: cast.Ids) -> tuple[CollectionCase, CollectionCase]:
+    """Two cases of Emma's; in one of them the shop agreed to a plan."""
+    case, agreed = rows.make_case(ids.emma_account), rows.make_case(ids.emma_account)
+    agreed.status = CaseStatus.WITH_PLAN
+    db.session.add(
+        PaymentPlan(
+            case_id=agreed.id,
+            status=PlanStatus.PENDING_MANDATE,
+            instalment_count=2,
+            currency="EUR",
+            total_minor=12100,
+            created_at=cast.START,
+        )
+    )
+    return case, agreed
 
 
 def _bank_payment() -> SandboxPayment:

@@ -396,6 +396,24 @@ FORMS: dict[str, Form] = {
     ),
     # Counted, it leads to the file.
     "download": Form(lambda t: f"/customer/orders/{t.order}/files/{t.download}", by_emma=True, empty=(303,)),
+    "ask for a plan": Form(
+        lambda t: f"/customer/collections/{t.case}/plan",
+        # Another total than is open, so that nothing is asked for by accident.
+        {"instalments": "3", "message": "", "total": "1"},
+        {
+            "instalments": ("", "0", "4", "-3", "3.0", HUGE, "\0", "\u0663"),
+            "message": (HUGE, "a\0b"),
+            "total": CENTS,
+        },
+        by_emma=True,
+        keeps="message",
+    ),
+    "pay a plan with": Form(
+        lambda t: f"/customer/collections/{t.agreed_case}/method",
+        {"method": "x"},
+        {"method": ("", "x", HUGE, "\0")},
+        by_emma=True,
+    ),
     "dismiss": Form(lambda t: "/customer/notifications/nothing/dismiss", by_emma=True),
     "bank": Form(
         lambda t: f"/sandbox/{t.bank_payment}",
@@ -834,7 +852,7 @@ def test_a_post_from_elsewhere_changes_nothing(here: tuple[World, Things], trial
 PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
-    "/customer/settings",
+    "/customer/settings", "/customer/collections",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
@@ -887,7 +905,8 @@ OBJECTS = (
     "/customer/invoices/{}", "/customer/invoices/{}/pdf", "/customer/invoices/{}/transfer", "/customer/orders/{}",
     "/customer/subscriptions/{}", "/customer/support/{}", "/customer/contacts/{}", "/customer/contacts/{}/remove",
     "/customer/support/{}/reply", "/customer/support/x/files/{}",
-    "/customer/profile/{}", "/customer/profile/{}/email",
+    "/customer/profile/{}", "/customer/profile/{}/email", "/customer/collections/{}", "/customer/collections/{}/plan",
+    "/customer/collections/{}/method",
     "/pay/{}", "/pay/return/{}", "/confirm/{}", "/reset-password/{}", "/claim/{}", "/change-email/{}", "/sandbox/{}",
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
 )  # fmt: skip

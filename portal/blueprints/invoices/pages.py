@@ -20,6 +20,7 @@ from portal.core.principals import MembershipInfo
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
+from portal.domain.collections.queries import case_of
 from portal.domain.invoices import disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
 from portal.domain.orders.queries import order_label
@@ -102,6 +103,7 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSele
         **together.columns_beside(Document),
         "build_state": rendering.build_state(pdf_language),
         **objections(pdf_language),
+        **case_of(Document),
     }
 
 
@@ -166,6 +168,7 @@ def invoice_page(
         "pay_all": _pay_all(document, also, membership),
         "refund": _refund(document, also, membership),
         "dispute": _dispute(document, also, membership),
+        "case": _case(document, also) if membership.can(Permission.COLLECTIONS) else None,
         "help_url": (
             url_for("support.create", about=f"invoice:{document.public_id}")
             if membership.can(Permission.TICKETS_WRITE)
@@ -233,6 +236,17 @@ def _dispute(document: Document, also: dict[str, Any], membership: MembershipInf
 
 def _ticket(public_id: str) -> str:
     return url_for("support.show", public_id=public_id)
+
+
+def _case(document: Document, also: dict[str, Any]) -> SimpleNamespace | None:
+    """The case that collects an invoice which is still open; what it comes to there, fees included."""
+    if also["case_public_id"] is None or document.open_minor <= 0:
+        return None
+    return SimpleNamespace(
+        number=also["case_number"],
+        url=url_for("collections.show", public_id=also["case_public_id"]),
+        open_minor=int(also["case_open_minor"]),
+    )
 
 
 def _facts(document: Document) -> SimpleNamespace:

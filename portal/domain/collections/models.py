@@ -49,6 +49,9 @@ class PlanStatus(LabelEnum):
     CANCELLED = "cancelled", _l("Cancelled"), "grey"
 
 
+_PLAN_RUNS = sa.text("status IN ('requested', 'agreed', 'pending_mandate', 'active')")
+
+
 class CollectionCase(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     """A case about one overdue document; at most one that still runs."""
 
@@ -56,7 +59,8 @@ class CollectionCase(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     __table_args__ = (
         sa.UniqueConstraint("shop_id", "mode", "number"),
         sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
-        sa.Index("ix_collection_cases_customer_id", "customer_id", "status"),
+        sa.Index("ix_collection_cases_status", "shop_id", "customer_id", "mode", "status"),
+        sa.Index("ix_collection_cases_list", "shop_id", "customer_id", "mode", "id"),
         sa.Index(
             "uq_collection_cases_running",
             "document_id",
@@ -95,10 +99,20 @@ class CaseEvent(Id, ShopOwned, Timestamped, Base):
 
 
 class PaymentPlan(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
-    """An agreement to pay a case in monthly instalments, free of interest and charges."""
+    """An agreement to pay a case in monthly instalments, free of interest and charges; a case has one that runs."""
 
     __tablename__ = "payment_plans"
-    __table_args__ = (sa.Index("ix_payment_plans_case_id", "case_id"),)
+    __table_args__ = (
+        sa.Index("ix_payment_plans_case_id", "case_id"),
+        sa.Index("ix_payment_plans_ticket_public_id", "ticket_public_id"),
+        sa.Index(
+            "uq_payment_plans_running",
+            "case_id",
+            unique=True,
+            sqlite_where=_PLAN_RUNS,
+            postgresql_where=_PLAN_RUNS,
+        ),
+    )
 
     case_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("collection_cases.id"))
     payment_method_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("payment_methods.id"))
@@ -107,6 +121,9 @@ class PaymentPlan(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     currency: Mapped[str] = mapped_column(sa.String(3))
     total_minor: Mapped[int] = minor()
     first_due_on: Mapped[date | None]
+    ticket_public_id: Mapped[str | None] = mapped_column(
+        sa.String(22), doc="The conversation about it. No key: tickets are an area to the right."
+    )
 
 
 class PlanInstalment(Id, ShopOwned, Base):

@@ -121,6 +121,7 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
         sa.Index("ix_documents_order_id", "order_id"),
         sa.Index("ix_documents_subscription_id", "subscription_id"),
         sa.Index("ix_documents_original_id", "original_id"),
+        sa.Index("ix_documents_case_id", "case_id"),
     )
 
     mode: Mapped[Mode] = mapped_column(word(Mode))

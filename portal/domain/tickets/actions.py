@@ -57,6 +57,12 @@ class Author(Protocol):
     def name(self) -> str: ...
 
 
+class Tell(Protocol):
+    """What writes the mail about a new ticket."""
+
+    def __call__(self, ticket: Ticket, message: TicketMessage, *, now: datetime) -> object: ...
+
+
 @dataclass(frozen=True)
 class NewTicket:
     """What a ticket is to be about; ``related`` is of the same account, and the author may see it."""
@@ -81,10 +87,19 @@ def next_number() -> str:
     return f"T-{1000 + draw_number('ticket', mode=Mode.LIVE)}"
 
 
-def open_ticket(wanted: NewTicket, said: Said, *, customer_id: int, author: Author, now: datetime) -> Ticket:
+def open_ticket(
+    wanted: NewTicket,
+    said: Said,
+    *,
+    customer_id: int,
+    author: Author,
+    now: datetime,
+    tell: Tell = mails.opened,
+) -> Ticket:
     """A new ticket of an account by one of its people; staff are told. Sent twice it is one, the first.
 
-    For members who may write tickets. Raises ``DomainError`` where the type asks for a subscription.
+    For members who may write tickets. ``tell`` writes another mail to staff than that of a new ticket. Raises
+    ``DomainError`` where the type asks for a subscription.
     """
     about = wanted.related
     if wanted.type in ABOUT_A_SUBSCRIPTION and (about is None or about.kind is not Kind.SUBSCRIPTION):
@@ -113,7 +128,7 @@ def open_ticket(wanted: NewTicket, said: Said, *, customer_id: int, author: Auth
     db.session.add(ticket)
     audit.record("ticket.opened", ticket, actor=Actor.person(author), now=now, type=wanted.type.value)
     message = _add(ticket, said, new_public_id(), AuthorKind.CUSTOMER, author, now=now)
-    mails.opened(ticket, message, now=now)
+    tell(ticket, message, now=now)
     return ticket
 
 
@@ -182,7 +197,7 @@ def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) 
 def end_by_itself(ticket_id: int, move: Move, *, actor: Actor, now: datetime) -> TicketStatus | None:
     """Ends a ticket whose matter was settled elsewhere, one that nobody looked at included; the status it came to.
 
-    For ``cancelling``; nobody is told.
+    Nobody is told.
     """
     ticket = lock_ticket(ticket_id)
     if ticket.status is TicketStatus.OPEN:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask_babel import force_locale
 
@@ -21,6 +23,20 @@ log = logging.getLogger(__name__)
 
 #: How much of a message its mail shows.
 EXCERPT = 200
+
+
+@dataclass(frozen=True)
+class PlanAsked:
+    """The payment plan that a ticket asks for; amounts in minor units."""
+
+    case_number: str
+    amounts_minor: Sequence[int]
+    currency: str
+
+    @property
+    def count(self) -> int:
+        """In how many instalments."""
+        return len(self.amounts_minor)
 
 
 def answered(ticket: Ticket, message: TicketMessage, *, now: datetime) -> MailMessage | None:
@@ -56,6 +72,26 @@ def opened(ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[Mai
 def replied(ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:
     """Tells staff about a customer's reply, as about a new ticket."""
     return _tell_staff("ticket_replied", ticket, message, now=now)
+
+
+def plan_requested(
+    ticket: Ticket, message: TicketMessage, *, asked: PlanAsked, now: datetime
+) -> list[MailMessage]:
+    """Tells staff that a payment plan is asked for, in place of the mail about a new ticket."""
+    return _tell_staff(
+        "plan_requested",
+        ticket,
+        message,
+        {
+            "case": asked.case_number,
+            "count": asked.count,
+            "each_minor": asked.amounts_minor[0],
+            "last_minor": asked.amounts_minor[-1],
+            "total_minor": sum(asked.amounts_minor),
+            "currency": asked.currency,
+        },
+        now=now,
+    )
 
 
 def excerpt(body: str) -> str:
@@ -95,11 +131,18 @@ def _tell_account(
     return next(iter(_queue([mail], ticket, now=now)), None)
 
 
-def _tell_staff(name: str, ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:
+def _tell_staff(
+    name: str,
+    ticket: Ticket,
+    message: TicketMessage,
+    said: Mapping[str, Any] | None = None,
+    *,
+    now: datetime,
+) -> list[MailMessage]:
     customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
     return _queue(
         [
-            _to_staff(name, ticket, message, customer.name, shop, language, addresses)
+            _to_staff(name, ticket, message, customer.name, shop, language, addresses, said or {})
             for language, addresses in staff_recipients(shop).items()
         ],
         ticket,
@@ -115,6 +158,7 @@ def _to_staff(
     shop: Shop,
     language: str,
     addresses: list[str],
+    said: Mapping[str, Any],
 ) -> Mail:
     author = message.author_name
     with force_locale(language):
@@ -133,6 +177,7 @@ def _to_staff(
             "type": type_,
             "priority": priority,
             "excerpt": excerpt(message.body),
+            **said,
         },
         related=f"ticket:{ticket.public_id}",
         customer_id=ticket.customer_id,

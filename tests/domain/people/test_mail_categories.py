@@ -20,6 +20,10 @@ from flask import Flask
 from portal.core import mailer
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.catalog.models import IntervalUnit
+from portal.domain.collections import mails as collection_mails
+from portal.domain.collections.instalments import schedule
+from portal.domain.collections.models import PaymentPlan
+from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
 from portal.domain.orders.mails import downloads_granted
@@ -40,6 +44,7 @@ from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.rows import (
     add_message,
+    make_case,
     make_contact,
     make_download,
     make_order,
@@ -99,6 +104,20 @@ class Scene:
     def granted(self) -> MailMessage | None:
         order = make_order(self.account.id)
         return downloads_granted(order, make_download(order, expires_at=START), now=START)
+
+    def plan_requested(self) -> MailMessage | None:
+        asked = ticket_mails.PlanAsked("K-1001", [6050, 6050], "EUR")
+        return self.ticket(
+            lambda ticket, said: ticket_mails.plan_requested(ticket, said, asked=asked, now=START)
+        )
+
+    def plan_agreed(self) -> MailMessage | None:
+        case = get_case_by_id(make_case(self.account.id).id)
+        plan = PaymentPlan(
+            shop_id=self.shop.id, case_id=case.id, instalment_count=2, currency="EUR", total_minor=12100
+        )
+        instalments = schedule(12100, 2, agreed_on=START.date())
+        return collection_mails.plan_agreed(case, plan, instalments, now=START)
 
     def credit(self) -> MailMessage | None:
         account = Account(self.account.id, Mode.TEST, "EUR")
@@ -199,6 +218,8 @@ MAILS: dict[str, Kind] = {
         Category.STAFF,
     ),
     "downloads_granted": Kind(Scene.granted, Category.ACCOUNT, Switch.ORDER_CONFIRMATION),
+    "plan_requested": Kind(Scene.plan_requested, Category.STAFF),
+    "plan_agreed": Kind(Scene.plan_agreed, Category.BILLING),
     "confirm_address": security(lambda s: mails.confirm_address(s.emma, language=REGISTERS_IN, now=START)),
     "claim_account": security(lambda s: mails.claim_account(s.emma, language=REGISTERS_IN, now=START)),
     "account_exists": security(lambda s: mails.account_exists(s.emma, now=START)),
