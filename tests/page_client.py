@@ -39,10 +39,12 @@ class PageClient(FlaskClient):
         return response
 
     host = "shop.example.test"
+    #: Where it finds a token of its session.
+    pages: tuple[str, ...] = ("/", "/customer")
 
     def token(self) -> str:
         """A CSRF token that fits this client's session: a visitor's stands in the footer, else at Log out."""
-        for path in ("/", "/customer"):
+        for path in self.pages:
             for element in find_all(parse(self.get(path).get_data(as_text=True)), "input"):
                 if element.attrib.get("name") == "csrf_token":
                     return element.attrib["value"]

@@ -155,8 +155,31 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
 }
 
-#: Nothing of the office exists yet.
-STAFF: dict[Key, CustomerCase] = {}
+#: The office's pages; ``is_list`` says that it needs nothing of this shop's.
+STAFF: dict[Key, CustomerCase] = {
+    ("office.home.index", "GET"): _list("/office"),
+    ("office.tickets.index", "GET"): _list("/office/tickets"),
+    ("office.tickets.preview", "POST"): CustomerCase(
+        lambda t: "/office/tickets/preview", {"body": "**Hello**"}, is_list=True, is_page=False
+    ),
+    ("office.tickets.show", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}"),
+    ("office.tickets.answer", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/answer", {"body": "Yes, we are.", "key": "c" * 22}
+    ),
+    ("office.tickets.note", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/note", {"body": "A good customer.", "key": "d" * 22}
+    ),
+    ("office.tickets.unsent", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}/answer"),
+    ("office.tickets.move", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/move", {"move": "review"}
+    ),
+    ("office.tickets.prioritise", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/priority", {"priority": "urgent"}
+    ),
+    ("office.tickets.download", "GET"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/files/{t.ticket_file}", is_page=False
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -285,6 +308,15 @@ PUBLIC: dict[Key, OpenCase | TokenCase] = {
     ("auth.change_email", "GET"): _mailed("change-email", lambda t: t.change_email, timedelta(days=1)),
     ("auth.change_email", "POST"): _mailed(
         "change-email", lambda t: t.change_email, timedelta(days=1), data={"x": "y"}, status=303
+    ),
+    ("office.auth.login", "GET"): OpenCase(lambda t: "/office/login"),
+    # At the other shop too, where nobody of this address works: see OPEN in the walk.
+    ("office.auth.login", "POST"): OpenCase(
+        lambda t: "/office/login", {"email": "saskia@example.com", "password": "correct horse battery"}, 303
+    ),
+    ("office.auth.logout", "POST"): OpenCase(lambda t: "/office/logout", status=303),
+    ("office.auth.preferences", "POST"): OpenCase(
+        lambda t: "/office/preferences", {"theme": "dark", "locale": "nl"}, 303
     ),
     ("pay.link", "GET"): _link(),
     ("pay.pay", "POST"): _link(data={"method": "ideal"}, status=303),

@@ -6,9 +6,9 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.blueprints.auth import bp, demo, limits
+from portal.blueprints.auth import bp, limits
 from portal.blueprints.auth.forms import GrantForm, NewPasswordForm
-from portal.core import clock, device, sessions
+from portal.core import clock, device, sessions, shops
 from portal.core.errors import DomainError, NotFound
 from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
@@ -45,7 +45,7 @@ def confirm(token: str) -> ResponseReturnValue:
             db.session.rollback()
             return _no_such_link()
         else:
-            if not done.may_enter or not demo.may_log_in():
+            if not done.may_enter or not shops.may_log_in():
                 db.session.commit()
                 flash(_asked_people() if done.is_waiting else _("Your address is confirmed."), "success")
                 return redirect(url_for("auth.login"), 303)

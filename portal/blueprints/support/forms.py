@@ -8,86 +8,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from flask_wtf.file import MultipleFileField
-from wtforms import HiddenField, SelectField, TextAreaField
+from wtforms import HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
-from portal.core import uploads
-from portal.core.forms import PortalForm, text_field
-from portal.core.tables import new_public_id
+from portal.core.forms import text_field
+from portal.core.message_form import MessageForm, files_field, message_field
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import Priority, TicketType
 
-#: In characters: some four pages. What is longer is better sent as a file.
-LONGEST = 10_000
 #: What makes a line of text run the other way, and hides where it does.
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
-_KINDS = _l(
-    "PDF, pictures, texts, documents or ZIP: at most %(count)s files, 5 MB each and 10 MB together.",
-    count=uploads.MAX_FILES,
-)
 
-
-def _message() -> Any:
-    return text_field(
-        _l("Message"),
-        field=TextAreaField,
-        validators=[
-            DataRequired(_l("Write your message.")),
-            Length(
-                max=LONGEST,
-                message=_l("A message has at most 10,000 characters. Send a longer text as a file."),
-            ),
-        ],
-        render_kw={"rows": 8, "dir": "auto"},
-    )
-
-
-def _files() -> Any:
-    return MultipleFileField(_l("Files"), description=_KINDS, render_kw={"accept": uploads.ACCEPT})
-
-
-class MessageForm(PortalForm):
-    """A form with a message (``body``) and its ``files``, which the forms below put where they show them."""
-
-    #: The page gives its form a name, so that sending it twice does it once.
-    key = text_field(
-        "",
-        field=HiddenField,
-        default=new_public_id,
-        validators=[
-            Regexp(
-                re.compile(r"[\w-]{22}\Z", re.ASCII),
-                message=_l(
-                    "The page sent something we could not read. Nothing was lost: please send it again."
-                ),
-            )
-        ],
-    )
-
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Whether everything fits; a form without a good name gets one, so that the next try can succeed."""
-        passed = super().validate(extra_validators)
-        if self.key.errors:
-            self.key.data = new_public_id()
-        return passed
+class SaidForm(MessageForm):
+    """A form whose message goes into a conversation."""
 
     def said(self) -> Said:
         """The message with its files; raises ``DomainError`` for a file that is not taken."""
-        sent = [(file.filename or "", file.read()) for file in self["files"].data or ()]
-        return Said(self["body"].data or "", uploads.check(sent, "files"), self.key.data)
+        return Said(self["body"].data or "", self.sent_files(), self.key.data)
 
 
-class ReplyForm(MessageForm):
+class ReplyForm(SaidForm):
     """A reply."""
 
-    body = _message()
-    files = _files()
+    body = message_field()
+    files = files_field()
 
 
-class NewTicketForm(MessageForm):
+class NewTicketForm(SaidForm):
     """A new ticket. ``account`` is the account that the page was shown for."""
 
     type = SelectField(_l("What is it about?"), validators=[InputRequired(_l("Choose what it is about."))])
@@ -105,8 +54,8 @@ class NewTicketForm(MessageForm):
         ],
         render_kw={"dir": "auto", "maxlength": 200},
     )
-    body = _message()
-    files = _files()
+    body = message_field()
+    files = files_field()
     priority = SelectField(
         _l("Priority"),
         choices=[SelectChoice(value=each.value, label=each.label) for each in Priority],

@@ -12,11 +12,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.support import asking, bp, conversation, limits
-from portal.blueprints.support.forms import LONGEST, MessageForm, ReplyForm
+from portal.blueprints.support.forms import ReplyForm, SaidForm
 from portal.core import access, clock, markdown, storage, touch
 from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
+from portal.core.message_form import LONGEST
 from portal.core.principals import MembershipInfo, PersonPrincipal, current_membership, current_person
 from portal.core.shops import current_shop
 from portal.domain.people.permissions import Permission
@@ -154,7 +155,7 @@ def _load(public_id: str) -> tuple[Any, MembershipInfo]:
     return ticket, access.open_for(ticket.customer_id)
 
 
-def _page(ticket: Any, account: MembershipInfo, form: MessageForm | None = None) -> str:
+def _page(ticket: Any, account: MembershipInfo, form: SaidForm | None = None) -> str:
     page = queries.list_messages(
         ticket.id, after=request.args.get("after"), before=request.args.get("before")
     )
@@ -172,7 +173,7 @@ def _page(ticket: Any, account: MembershipInfo, form: MessageForm | None = None)
     )
 
 
-def _refused(error: DomainError, form: MessageForm) -> int:
+def _refused(error: DomainError, form: SaidForm) -> int:
     """Undoes what was begun and shows the refusal in the form; the status to answer with."""
     db.session.rollback()
     form.refuse(error)

@@ -202,10 +202,13 @@ class OneTimeToken(Id, ShopOwned, Timestamped, Base):
 
 
 class LoginEvent(Id, ShopOwned, Timestamped, Base):
-    """The log-in history of a person: when, how, and from which kind of device."""
+    """The log-in history of a person or somebody of the shop: when, how, and from which kind of device."""
 
     __tablename__ = "login_events"
-    __table_args__ = (sa.Index("ix_login_events_person_id", "person_id", "created_at"),)
+    __table_args__ = (
+        sa.Index("ix_login_events_person_id", "person_id", "created_at"),
+        sa.Index("ix_login_events_staff_id", "staff_id", "created_at"),
+    )
 
     person_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("people.id"))
     staff_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("staff.id"))
