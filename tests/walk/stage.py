@@ -253,16 +253,19 @@ def remove_every_shop(world: World) -> None:
     world.app.extensions["shops"].forget()
 
 
-def signed_in(world: World, person_id: int, host: str = cast.HOST) -> PageClient:
-    """A client with a session of this person, begun now."""
+def signed_in(
+    world: World, person_id: int | None, host: str = cast.HOST, *, staff_id: int | None = None
+) -> PageClient:
+    """A client with a session of this person, or of somebody of the shop, begun now."""
     token = secrets.token_urlsafe(32)
     with writing(world, world.ids.other_shop if host == cast.OTHER_HOST else world.ids.shop):
         now = clock.now()
         db.session.add(
             sessions.SessionRow(
                 token_hash=sessions.token_hash(token),
-                principal=f"person:{person_id}",
+                principal=f"person:{person_id}" if staff_id is None else f"staff:{staff_id}",
                 person_id=person_id,
+                staff_id=staff_id,
                 csrf_secret=secrets.token_hex(32),
                 started_at=now,
                 last_seen_at=now,
@@ -273,5 +276,9 @@ def signed_in(world: World, person_id: int, host: str = cast.HOST) -> PageClient
     client = world.app.test_client()
     assert isinstance(client, PageClient)
     client.host = host
-    client.set_cookie("__Host-loket_person", token, domain=host, secure=True, path="/")
+    if staff_id is None:
+        client.set_cookie("__Host-loket_person", token, domain=host, secure=True, path="/")
+    else:
+        client.pages = ("/office",)
+        client.set_cookie("__Secure-loket_staff", token, domain=host, secure=True, path="/office")
     return client

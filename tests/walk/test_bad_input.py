@@ -29,7 +29,7 @@ from tests.conftest import make_app
 from tests.page_client import PageClient, find_all, parse, text_of
 from tests.payments_world import World
 from tests.services import IN_TURN
-from tests.walk.cases import CUSTOMER, DETAILS, PUBLIC, SETUP_FORM
+from tests.walk.cases import CUSTOMER, DETAILS, PUBLIC, SETUP_FORM, STAFF
 from tests.walk.stage import EMMAS_ACCOUNT, Things, put_things, remove_every_shop, signed_in, writing
 
 pytestmark = pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")
@@ -53,6 +53,8 @@ class Form:
     valid: dict[str, str] = field(default_factory=dict)
     refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
     by_emma: bool = False
+    #: In the office, by Saskia.
+    by_staff: bool = False
     #: What stands beside an attack on one field, so that nothing is taken by accident; else ``valid``.
     beside: dict[str, str] | None = None
     #: Fields that take any text, or nearly: the forms' own tests try them.
@@ -304,6 +306,51 @@ FORMS: dict[str, Form] = {
         by_emma=True,
     ),
     "dismiss": Form(lambda t: "/customer/notifications/nothing/dismiss", by_emma=True),
+    "office log-in": Form(
+        lambda t: "/office/login",
+        {"email": "who@example.com", "password": "wrong password here"},
+        {"email": ADDRESSES, "password": ("", HUGE, "a\0b")},
+        keeps="email",
+        writes=("login_events",),
+    ),
+    "office log-out": Form(lambda t: "/office/logout", empty=(303, 400)),
+    "office preferences": Form(
+        lambda t: "/office/preferences",
+        {"theme": "dark", "locale": "en", "next": "/office"},
+        {"theme": ("", "x", "DARK", HUGE, "\0"), "locale": ("", "de", HUGE, "\0", "nl_NL")},
+        beside={"theme": "x", "locale": "x"},
+        by_staff=True,
+        empty=(303,),
+    ),
+    "office preview": Form(
+        lambda t: "/office/tickets/preview", {"body": "**x**"}, by_staff=True, empty=(200,)
+    ),
+    "answer": Form(
+        lambda t: f"/office/tickets/{t.ticket}/answer",
+        {"body": "", "files": "", "by_mail": "y", "key": "a" * 22},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000), "key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "note": Form(
+        lambda t: f"/office/tickets/{t.ticket}/note",
+        {"body": "", "files": "", "key": "a" * 22},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000), "key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "decide": Form(
+        lambda t: f"/office/tickets/{t.ticket}/move",
+        {"move": "x"},
+        {"move": ("", "x", "REVIEW", "customer_reply", HUGE, "\0")},
+        by_staff=True,
+    ),
+    "prioritise": Form(
+        lambda t: f"/office/tickets/{t.ticket}/priority",
+        {"priority": "x"},
+        {"priority": ("", "x", "HIGH", HUGE, "\0")},
+        by_staff=True,
+    ),
     "bank": Form(
         lambda t: f"/sandbox/{t.bank_payment}",
         {"decision": "x", "notice": "never"},
@@ -349,6 +396,7 @@ NOT_SHOWN = {
     "payment_methods.resume",
     "payment_methods.stop",
     "support.preview",
+    "office.tickets.preview",
     "invoices.restart_several",
 }
 #: What stands in many forms and is tried in each of them.
@@ -407,7 +455,13 @@ def row_counts(world: World) -> dict[str, int]:
 
 
 def sender(world: World, form: Form, language: str = "en") -> PageClient:
-    client: Any = signed_in(world, world.ids.emma) if form.by_emma else world.app.test_client()
+    client: Any = world.app.test_client()
+    if form.by_emma or form.by_staff:
+        client = (
+            signed_in(world, world.ids.emma)
+            if form.by_emma
+            else signed_in(world, None, staff_id=world.ids.saskia)
+        )
     client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
     return client
 
@@ -499,8 +553,12 @@ def test_every_field_is_tried(here: tuple[World, Things]) -> None:
         endpoint = adapter.match(urlsplit(form.path(things)).path, method="POST")[0]
         tried.setdefault(endpoint, set(EVERYWHERE)).update(form.valid, form.refused)
     seen, missing = set(), set()
-    for who, cases in ((world.ids.emma, CUSTOMER), (None, PUBLIC)):
-        client: Any = world.app.test_client() if who is None else signed_in(world, who)
+    clients: tuple[tuple[Any, Any], ...] = (
+        (signed_in(world, world.ids.emma), CUSTOMER),
+        (world.app.test_client(), PUBLIC),
+        (signed_in(world, None, staff_id=world.ids.saskia), STAFF),
+    )
+    for client, cases in clients:
         client.checks = False
         for key, case in cases.items():
             if key[1] != "GET" or getattr(case, "headers", None) is not None:
@@ -561,7 +619,9 @@ def test_no_value_breaks_a_form(here: tuple[World, Things], trial: Trial, which:
                 trial.wrong.append(f"{into}={name(value)} leads to {location}")
             if "<script>alert" in answer.get_data(as_text=True):
                 trial.wrong.append(f"{into}={name(value)} comes back as markup")
-            if client.get_cookie("__Host-loket_person", domain=client.host) is None and form.by_emma:
+            mine = ("__Secure-loket_staff", "/office") if form.by_staff else ("__Host-loket_person", "/")
+            kept = client.get_cookie(mine[0], domain=client.host, path=mine[1]) is not None
+            if not kept and (form.by_emma or form.by_staff):
                 trial.wrong.append(f"{into}={name(value)} ended the session")
 
 
@@ -739,13 +799,16 @@ def test_a_post_from_elsewhere_changes_nothing(here: tuple[World, Things], trial
 PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
-    "/customer/settings",
+    "/customer/settings", "/office", "/office/login", "/office/tickets",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
     "pdf": ("language", "save"),
     "return": ("piece",),
     "/login": ("next",),
+    "/office/login": ("next",),
+    "/office": ("x",),
+    "/office/tickets": ("status", "type", "priority", "q", "after", "before"),
     "/customer/support/new": ("about", "type"),
     "link": ("x",),
     "bank": ("x",),
@@ -762,7 +825,9 @@ def test_no_query_breaks_a_page(here: tuple[World, Things], trial: Trial, page: 
         "return": f"/pay/return/{things.payment}",
         "bank": f"/sandbox/{things.bank_payment}",
     }.get(page, page)
-    client = signed_in(world, world.ids.emma)
+    client = sender(world, Form(lambda t: path, by_emma=True))
+    if path.startswith("/office/"):
+        client = sender(world, Form(lambda t: path, by_staff=path != "/office/login"))
     client.checks = page not in ("pdf", "return")
     for part in OWN_PARTS.get(page, PARTS if page.startswith("/customer/") else ("x",)):
         for value in (*ATTACKS, "x" * 10_000, "W10", "eyJ4IjogMX0"):
@@ -795,12 +860,14 @@ OBJECTS = (
     "/customer/profile/{}", "/customer/profile/{}/email",
     "/pay/{}", "/pay/return/{}", "/confirm/{}", "/reset-password/{}", "/claim/{}", "/change-email/{}", "/sandbox/{}",
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
+    "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("address", OBJECTS)
 def test_no_name_in_an_address_breaks_a_page(here: tuple[World, Things], trial: Trial, address: str) -> None:
-    client = signed_in(here[0], here[0].ids.emma)
+    in_office = address.startswith("/office")
+    client = sender(here[0], Form(lambda t: address, by_emma=not in_office, by_staff=in_office))
     for value in ATTACKS:
         limiter.reset()
         path = address.format(quote(value, safe=""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import DataRequired, InputRequired, Length
@@ -45,5 +47,6 @@ class StaffLoginForm(PortalForm):
 def in_office(address: str | None, fallback: str) -> str:
     """An address of the office, else ``fallback``: the log-in leads nowhere else, least of all to another site."""
     found = safe_next(address, fallback)
-    path = found.partition("?")[0]
-    return found if path == "/office" or path.startswith("/office/") else fallback
+    # A browser goes up at each pair of dots.
+    steps = unquote(found.partition("?")[0]).split("/")
+    return found if steps[:2] == ["", "office"] and ".." not in steps else fallback
