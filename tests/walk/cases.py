@@ -158,6 +158,21 @@ CUSTOMER: dict[Key, CustomerCase] = {
 #: The office's pages; ``is_list`` says that it needs nothing of this shop's.
 STAFF: dict[Key, CustomerCase] = {
     ("office.home.index", "GET"): _list("/office"),
+    ("office.customers.index", "GET"): _list("/office/customers"),
+    ("office.customers.create", "GET"): _list("/office/customers/new"),
+    ("office.customers.create", "POST"): CustomerCase(
+        lambda t: "/office/customers/new",
+        {"kind": "consumer", "name": "Piet", "email": "piet@example.net", "country": "NL", "invites": "y"},
+        is_list=True,
+    ),
+    ("office.customers.show", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}"),
+    ("office.customers.invite", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}/invite"),
+    ("office.customers.invite", "POST"): CustomerCase(
+        lambda t: f"/office/customers/{t.account}/invite", {"email": "piet@example.net", "role": "billing"}
+    ),
+    ("office.customers.revoke", "POST"): CustomerCase(
+        lambda t: f"/office/customers/{t.account}/invitations/{t.invitation}/revoke"
+    ),
     ("office.tickets.index", "GET"): _list("/office/tickets"),
     ("office.tickets.preview", "POST"): CustomerCase(
         lambda t: "/office/tickets/preview", {"body": "**Hello**"}, is_list=True, is_page=False
@@ -304,6 +319,10 @@ PUBLIC: dict[Key, OpenCase | TokenCase] = {
     ("auth.claim", "GET"): _mailed("claim", lambda t: t.claim, timedelta(days=7)),
     ("auth.claim", "POST"): _mailed(
         "claim", lambda t: t.claim, timedelta(days=7), data={"role": "read_only"}, status=303
+    ),
+    ("auth.accept", "GET"): _mailed("invitation", lambda t: t.accept, timedelta(days=7)),
+    ("auth.accept", "POST"): _mailed(
+        "invitation", lambda t: t.accept, timedelta(days=7), data=_NEW_PASSWORD, status=303
     ),
     ("auth.change_email", "GET"): _mailed("change-email", lambda t: t.change_email, timedelta(days=1)),
     ("auth.change_email", "POST"): _mailed(

@@ -23,7 +23,7 @@ from portal.domain.invoices.models import Document
 from portal.domain.methods.models import MethodKind
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import tokens
-from portal.domain.people.models import Customer, Person, TokenPurpose
+from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
 from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
@@ -66,6 +66,8 @@ class Things:
     #: To the address of a contact person, which is refused.
     refused_change: str
     account: str
+    invitation: str
+    accept: str
     setup: str
     logo: str
 
@@ -108,6 +110,7 @@ def put_things(world: World) -> Things:
         method = rows.make_method(ids.emma_account, mandate_text="I agree.", signed_on=cast.START.date())
         payment = _payment(ids.emma_account, bank.bank_id)
         confirm, reset, claim, change_email, refused_change = _links(ids, contact.email)
+        invited, accept = _invitation(ids.emma_account)
         shop = db.session.get_one(Shop, ids.shop)
         shop.logo_key = storage.put(storage.content_key("brand", GIF, "gif"), GIF)
         found = Things(
@@ -132,6 +135,8 @@ def put_things(world: World) -> Things:
             change_email=change_email,
             refused_change=refused_change,
             account=db.session.get_one(Customer, ids.emma_account).public_id,
+            invitation=invited.public_id,
+            accept=accept,
             setup=setup_token(now=now),
             logo=shop.logo_key.rpartition("/")[2],
         )
@@ -167,6 +172,25 @@ def _links(ids: cast.Ids, contact_email: str) -> tuple[str, str, str, str, str]:
             data={"email": contact_email, "session_id": None},
         ),
     )
+
+
+def _invitation(customer_id: int) -> tuple[Invitation, str]:
+    guest = Person(email="guest@example.com", created_at=cast.START)
+    db.session.add(guest)
+    db.session.flush()
+    invited = Invitation(
+        customer_id=customer_id, person_id=guest.id, role=Role.READ_ONLY, created_at=cast.START
+    )
+    db.session.add(invited)
+    db.session.flush()
+    secret = tokens.issue(
+        TokenPurpose.INVITATION,
+        guest.id,
+        now=cast.START,
+        customer_id=customer_id,
+        data={"invitation_id": invited.id},
+    )
+    return invited, secret
 
 
 def _bank_payment() -> SandboxPayment:

@@ -339,6 +339,54 @@ FORMS: dict[str, Form] = {
         by_staff=True,
         free=("body",),
     ),
+    "new customer": Form(
+        lambda t: "/office/customers/new",
+        {
+            "kind": "consumer",
+            "name": "A",
+            "email": "no address",
+            "company": "",
+            "phone": "",
+            "street": "",
+            "postal_code": "",
+            "city": "",
+            "country": "NL",
+            "vat_number": "",
+            "chamber_number": "",
+            "invites": "y",
+        },
+        {
+            "kind": ("", "x", "CONSUMER", HUGE, "\0"),
+            "name": EMPTY_AND_LONG,
+            "email": ADDRESSES,
+            "company": (HUGE, "a\0b"),
+            "phone": (HUGE, "a\0b", "call me", "1", "+99912"),
+            "street": (HUGE, "a\0b"),
+            "postal_code": (HUGE, "a\0b", "x" * 21),
+            "city": (HUGE, "a\0b"),
+            "country": ("", "XX", "nl", "NLD", HUGE, "\0"),
+            "vat_number": ("x", HUGE, "\0"),
+            "chamber_number": ("x", HUGE, "\0"),
+        },
+        by_staff=True,
+        keeps="email",
+    ),
+    "invite": Form(
+        lambda t: f"/office/customers/{t.account}/invite",
+        {"email": "no address", "role": "owner"},
+        {"email": ADDRESSES, "role": ("", "king", "OWNER", HUGE, "\0")},
+        by_staff=True,
+        keeps="email",
+    ),
+    "revoke an invitation": Form(
+        lambda t: f"/office/customers/{t.account}/invitations/nothing/revoke", by_staff=True
+    ),
+    "accept an invitation": Form(
+        lambda t: f"/invitation/{t.accept}",
+        {"password": "short"},
+        {"password": PASSWORDS},
+        free=("password",),
+    ),
     "decide": Form(
         lambda t: f"/office/tickets/{t.ticket}/move",
         {"move": "x"},
@@ -799,7 +847,7 @@ def test_a_post_from_elsewhere_changes_nothing(here: tuple[World, Things], trial
 PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
-    "/customer/settings", "/office", "/office/login", "/office/tickets",
+    "/customer/settings", "/office", "/office/login", "/office/tickets", "/office/customers",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
@@ -808,6 +856,7 @@ OWN_PARTS = {
     "/login": ("next",),
     "/office/login": ("next",),
     "/office": ("x",),
+    "/office/customers": ("q", "after", "before"),
     "/office/tickets": ("status", "type", "priority", "q", "after", "before"),
     "/customer/support/new": ("about", "type"),
     "link": ("x",),
@@ -860,7 +909,8 @@ OBJECTS = (
     "/customer/profile/{}", "/customer/profile/{}/email",
     "/pay/{}", "/pay/return/{}", "/confirm/{}", "/reset-password/{}", "/claim/{}", "/change-email/{}", "/sandbox/{}",
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
-    "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}",
+    "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}", "/office/customers/{}",
+    "/invitation/{}",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,16 @@ def list_for_staff(wanted: Wanted, *, after: str | None = None, before: str | No
         after=after,
         before=before,
     )
+
+
+def list_of_customer(customer_id: int) -> Sequence[Any]:
+    """The latest tickets of a customer, for the customer's page."""
+    return db.session.execute(
+        sa.select(Ticket.public_id, Ticket.number, Ticket.subject, Ticket.status, Ticket.last_message_at)
+        .where(Ticket.customer_id == customer_id)
+        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
+        .limit(10)
+    ).all()
 
 
 def get_for_staff(public_id: str, *, mode: Mode) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from flask import request, url_for
 from flask_babel import gettext as _
 
-from portal.core.forms import without_controls
+from portal.core.forms import searched
 from portal.core.tables import LabelEnum
 from portal.domain.tickets.models import Priority, TicketStatus, TicketType
 from portal.domain.tickets.staff_queries import Wanted
@@ -27,7 +27,7 @@ def wanted() -> Wanted:
         is_waiting=status == WAITING,
         type=_one_of(TicketType, request.args.get("type", "")),
         priority=_one_of(Priority, request.args.get("priority", "")),
-        search=without_controls(request.args.get("q", "")).strip()[:LONGEST_SEARCH],
+        search=searched(LONGEST_SEARCH),
     )
 
 
