@@ -155,6 +155,14 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
 }
 
+#: A draft with one line.
+LINE = {
+    "lines-0-description": "Bread",
+    "lines-0-quantity": "2",
+    "lines-0-unit_price": "3.50",
+    "lines-0-vat": "reduced:9",
+}
+
 #: The office's pages; ``is_list`` says that it needs nothing of this shop's.
 STAFF: dict[Key, CustomerCase] = {
     ("office.home.index", "GET"): _list("/office"),
@@ -172,6 +180,37 @@ STAFF: dict[Key, CustomerCase] = {
     ),
     ("office.customers.revoke", "POST"): CustomerCase(
         lambda t: f"/office/customers/{t.account}/invitations/{t.invitation}/revoke"
+    ),
+    ("office.invoices.index", "GET"): _list("/office/invoices"),
+    ("office.invoices.create", "GET"): CustomerCase(lambda t: f"/office/invoices/new?customer={t.account}"),
+    ("office.invoices.create", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/new?customer={t.account}", {**LINE, "key": "e" * 22}
+    ),
+    ("office.invoices.show", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}"),
+    ("office.invoices.download", "GET"): CustomerCase(
+        lambda t: f"/office/invoices/{t.invoice}/pdf", is_page=False
+    ),
+    ("office.invoices.edit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.draft}/edit"),
+    ("office.invoices.edit", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.draft}/edit", {**LINE, "version": "1"}
+    ),
+    ("office.invoices.delete", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.draft}/delete"),
+    ("office.invoices.delete", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.draft}/delete", {"version": "1"}
+    ),
+    ("office.invoices.finalise", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.draft}/finalise"),
+    ("office.invoices.finalise", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.draft}/finalise", {"version": "1", "sends": "y"}
+    ),
+    ("office.invoices.send", "POST"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/send"),
+    ("office.invoices.pay", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/payment"),
+    ("office.invoices.pay", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.invoice}/payment",
+        {"amount": "10.00", "method": "transfer", "paid_on": "2026-11-01", "key": "f" * 22},
+    ),
+    ("office.invoices.credit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/credit"),
+    ("office.invoices.credit", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.invoice}/credit", {"lines": "1", "left": "12100"}
     ),
     ("office.tickets.index", "GET"): _list("/office/tickets"),
     ("office.tickets.preview", "POST"): CustomerCase(

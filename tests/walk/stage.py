@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -15,9 +16,12 @@ import sqlalchemy as sa
 from portal.blueprints.sandbox.models import MandateStatus, SandboxMethod, SandboxPayment
 from portal.blueprints.sandbox.settings import bank_key
 from portal.core import clock, database, sessions, storage
+from portal.core.audit import Actor
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
+from portal.core.vat import VatCategory
 from portal.domain.invoices import booking, rendering
+from portal.domain.invoices.drafts import LineInput, create_draft
 from portal.domain.invoices.links import payment_token
 from portal.domain.invoices.models import Document
 from portal.domain.methods.models import MethodKind
@@ -66,6 +70,7 @@ class Things:
     #: To the address of a contact person, which is refused.
     refused_change: str
     account: str
+    draft: str
     invitation: str
     accept: str
     setup: str
@@ -135,6 +140,7 @@ def put_things(world: World) -> Things:
             change_email=change_email,
             refused_change=refused_change,
             account=db.session.get_one(Customer, ids.emma_account).public_id,
+            draft=_draft(ids.emma_account),
             invitation=invited.public_id,
             accept=accept,
             setup=setup_token(now=now),
@@ -172,6 +178,13 @@ def _links(ids: cast.Ids, contact_email: str) -> tuple[str, str, str, str, str]:
             data={"email": contact_email, "session_id": None},
         ),
     )
+
+
+def _draft(customer_id: int) -> str:
+    customer = db.session.get_one(Customer, customer_id)
+    shop = db.session.get_one(Shop, customer.shop_id)
+    lines = [LineInput("Bread", Decimal(2), Decimal(350), Decimal(9), VatCategory.REDUCED)]
+    return create_draft(shop, customer, lines, now=cast.START, actor=Actor.system("test")).public_id
 
 
 def _invitation(customer_id: int) -> tuple[Invitation, str]:

@@ -92,6 +92,17 @@ SWITCHES = (
     "mail_status_changes", "mail_order_confirmation",
 )  # fmt: skip
 
+#: Beside a quantity that cannot be read, so that nothing is taken by accident.
+DRAFT_REFUSED: dict[str, tuple[str, ...]] = {
+    "lines-0-description": (HUGE, "a\0b"),
+    "lines-0-quantity": ("", "x", "1,000.5.5", "NaN", "1e3", "9" * 400, HUGE, "1\0", "\u0661"),
+    "lines-0-unit_price": ("", "x", "NaN", "1e3", "9" * 400, HUGE, "1\0", "\u0661"),
+    "lines-0-vat": ("", "x", "standard:20", "standard", "reduced:21", HUGE, "\0"),
+    "note": (HUGE, "a\0b"),
+    # A button, which shows the form again with a line more: tests/blueprints/office/test_drafts.py.
+    "add": (),
+}
+
 FORMS: dict[str, Form] = {
     "log-in": Form(
         lambda t: "/login",
@@ -370,6 +381,69 @@ FORMS: dict[str, Form] = {
         },
         by_staff=True,
         keeps="email",
+    ),
+    "new draft": Form(
+        lambda t: f"/office/invoices/new?customer={t.account}",
+        {
+            "lines-0-description": "Bread",
+            "lines-0-quantity": "x",
+            "lines-0-unit_price": "3.50",
+            "lines-0-vat": "reduced:9",
+            "note": "",
+            "key": "a" * 22,
+        },
+        DRAFT_REFUSED | {"key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+    ),
+    "draft": Form(
+        lambda t: f"/office/invoices/{t.draft}/edit",
+        {
+            "lines-0-description": "Bread",
+            "lines-0-quantity": "x",
+            "lines-0-unit_price": "3.50",
+            "lines-0-vat": "reduced:9",
+            "note": "",
+            "version": "1",
+        },
+        DRAFT_REFUSED | {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "delete a draft": Form(
+        lambda t: f"/office/invoices/{t.draft}/delete",
+        {"version": "x"},
+        {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "finalise": Form(
+        lambda t: f"/office/invoices/{t.draft}/finalise",
+        {"version": "x", "sends": "y"},
+        {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "send an invoice": Form(lambda t: "/office/invoices/nothing/send", by_staff=True),
+    "register a payment": Form(
+        lambda t: f"/office/invoices/{t.invoice}/payment",
+        {"amount": "-1", "method": "transfer", "paid_on": "2026-11-01", "reference": "", "key": "a" * 22},
+        {
+            # More than what is open becomes credit, and a million is written like this in Dutch.
+            "amount": tuple(each for each in AMOUNTS if each not in ("99999", "1.000.000")),
+            "method": ("", "x", "ideal", "TRANSFER", HUGE, "\0"),
+            "paid_on": ("", "x", "2999-01-01", "0001-01-01", "2026-02-30", HUGE, "\0", "\u0661"),
+            "reference": (HUGE, "a\0b"),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_staff=True,
+        keeps="amount",
+    ),
+    "credit": Form(
+        lambda t: f"/office/invoices/{t.invoice}/credit",
+        {"lines": "7", "note": "", "left": "12100"},
+        {
+            "lines": ("", "x", "0", "2", "-1", "9" * 400, HUGE, "\0", "\u0661"),
+            "note": (HUGE, "a\0b"),
+            "left": ("", "x", "-1", HUGE, "\0", "\u0661"),
+        },
+        by_staff=True,
     ),
     "invite": Form(
         lambda t: f"/office/customers/{t.account}/invite",
@@ -848,6 +922,7 @@ PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
     "/customer/settings", "/office", "/office/login", "/office/tickets", "/office/customers",
+    "/office/invoices", "/office/invoices/new",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
@@ -856,6 +931,8 @@ OWN_PARTS = {
     "/login": ("next",),
     "/office/login": ("next",),
     "/office": ("x",),
+    "/office/invoices": ("status", "q", "after", "before"),
+    "/office/invoices/new": ("customer", "q"),
     "/office/customers": ("q", "after", "before"),
     "/office/tickets": ("status", "type", "priority", "q", "after", "before"),
     "/customer/support/new": ("about", "type"),
@@ -885,7 +962,7 @@ def test_no_query_breaks_a_page(here: tuple[World, Things], trial: Trial, page: 
             answer = trial.judge(
                 f"{part}={name(value)}",
                 lambda address=address: client.get(address),  # type: ignore[misc]
-                allowed=(200, 303, 404) if page == "pdf" else (200, 303),
+                allowed=(200, 303, 404) if page in ("pdf", "/office/invoices/new") else (200, 303),
             )
             assert (
                 "<script>alert" not in answer.get_data(as_text=True)
@@ -910,7 +987,7 @@ OBJECTS = (
     "/pay/{}", "/pay/return/{}", "/confirm/{}", "/reset-password/{}", "/claim/{}", "/change-email/{}", "/sandbox/{}",
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
     "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}", "/office/customers/{}",
-    "/invitation/{}",
+    "/office/invoices/{}", "/office/invoices/{}/edit", "/office/invoices/{}/pdf", "/invitation/{}",
 )  # fmt: skip
 
 

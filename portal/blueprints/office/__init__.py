@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask_babel import lazy_gettext as _l
 
-from portal.blueprints.office import auth, customers, home, tickets
+from portal.blueprints.office import auth, customers, home, invoices, tickets
 from portal.core.access import Audience
 from portal.core.sections import Section
 
@@ -14,6 +14,7 @@ bp.register_blueprint(auth.bp)
 bp.register_blueprint(home.bp)
 bp.register_blueprint(tickets.bp, url_prefix="/tickets")
 bp.register_blueprint(customers.bp, url_prefix="/customers")
+bp.register_blueprint(invoices.bp, url_prefix="/invoices")
 
 section = Section(
     key="office",
@@ -21,5 +22,5 @@ section = Section(
     audience=Audience.STAFF,
     blueprint=bp,
     url_prefix="/office",
-    nav=(home.nav, tickets.nav, customers.nav),
+    nav=(home.nav, tickets.nav, customers.nav, invoices.nav),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -13,30 +12,18 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from portal.core.forms import text_field
-from portal.core.message_form import MessageForm, files_field, message_field
-from portal.domain.tickets.actions import Said
+from portal.core.message_forms import MessageForm, files_field, message_field, plain_line
 from portal.domain.tickets.models import Priority, TicketType
 
-#: What makes a line of text run the other way, and hides where it does.
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
-
-class SaidForm(MessageForm):
-    """A form whose message goes into a conversation."""
-
-    def said(self) -> Said:
-        """The message with its files; raises ``DomainError`` for a file that is not taken."""
-        return Said(self["body"].data or "", self.sent_files(), self.key.data)
-
-
-class ReplyForm(SaidForm):
+class ReplyForm(MessageForm):
     """A reply."""
 
     body = message_field()
     files = files_field()
 
 
-class NewTicketForm(SaidForm):
+class NewTicketForm(MessageForm):
     """A new ticket. ``account`` is the account that the page was shown for."""
 
     type = SelectField(_l("What is it about?"), validators=[InputRequired(_l("Choose what it is about."))])
@@ -76,4 +63,4 @@ class NewTicketForm(SaidForm):
 
     def plain_subject(self) -> str:
         """The subject without what would turn the lines around it."""
-        return " ".join(_TURNS.sub("", self.subject.data or "").split())
+        return plain_line(self.subject.data)

@@ -12,17 +12,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.support import asking, bp, conversation, limits
-from portal.blueprints.support.forms import ReplyForm, SaidForm
+from portal.blueprints.support.forms import ReplyForm
 from portal.core import access, clock, markdown, storage, touch
 from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
-from portal.core.message_form import LONGEST
+from portal.core.message_forms import LONGEST, MessageForm
 from portal.core.principals import MembershipInfo, PersonPrincipal, current_membership, current_person
 from portal.core.shops import current_shop
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
 from portal.domain.tickets import actions, queries
+from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import TicketStatus
 from portal.extensions import db
 
@@ -66,7 +67,7 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return render_template("support/create.html", form=form), 422
     try:
-        wanted, said = asking.wanted(form, account), form.said()
+        wanted, said = asking.wanted(form, account), Said(*form.sent())
         limits.count("SUPPORT_LIMIT_NEW")
         ticket = actions.open_ticket(
             wanted, said, customer_id=account.customer_id, author=_person(), now=clock.now()
@@ -112,7 +113,7 @@ def reply(public_id: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(ticket, account, form), 422
     try:
-        said = form.said()
+        said = Said(*form.sent())
         limits.count("SUPPORT_LIMIT_REPLY")
         actions.reply(ticket.id, said, author=_person(), now=clock.now())
         db.session.commit()
@@ -155,7 +156,7 @@ def _load(public_id: str) -> tuple[Any, MembershipInfo]:
     return ticket, access.open_for(ticket.customer_id)
 
 
-def _page(ticket: Any, account: MembershipInfo, form: SaidForm | None = None) -> str:
+def _page(ticket: Any, account: MembershipInfo, form: MessageForm | None = None) -> str:
     page = queries.list_messages(
         ticket.id, after=request.args.get("after"), before=request.args.get("before")
     )
@@ -173,7 +174,7 @@ def _page(ticket: Any, account: MembershipInfo, form: SaidForm | None = None) ->
     )
 
 
-def _refused(error: DomainError, form: SaidForm) -> int:
+def _refused(error: DomainError, form: MessageForm) -> int:
     """Undoes what was begun and shows the refusal in the form; the status to answer with."""
     db.session.rollback()
     form.refuse(error)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
-from portal.domain.invoices.models import Allocation, Document, DocumentKind, ListState
+from portal.domain.invoices.models import Document, DocumentFile, DocumentKind, ListState
 from portal.domain.invoices.queries import LISTED
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode
@@ -169,12 +169,19 @@ def list_of_customer(customer_id: int, *, mode: Mode) -> Sequence[Any]:
     ).all()
 
 
-def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Customer]:
-    """A document of the shop in any status with its lines, and whose it is; ``NotFound`` for any other."""
+def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Customer, DocumentFile | None]:
+    """A document of the shop in any status with its lines, whose it is, and its original if that is built.
+
+    ``NotFound`` for any other.
+    """
     row = (
         db.session.execute(
-            sa.select(Document, Customer)
+            sa.select(Document, Customer, DocumentFile)
             .join(Customer, Customer.id == Document.customer_id)
+            .outerjoin(
+                DocumentFile,
+                sa.and_(DocumentFile.document_id == Document.id, DocumentFile.language == Document.language),
+            )
             .where(Document.public_id == public_id, Document.mode == mode)
             .options(joinedload(Document.lines), joinedload(Document.vat_groups))
         )
@@ -183,13 +190,4 @@ def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Cus
     )
     if row is None:
         raise NotFound(f"no document {public_id}")
-    return row[0], row[1]
-
-
-def list_credited(document_id: int) -> Sequence[Allocation]:
-    """What credit notes took off a document."""
-    return db.session.scalars(
-        sa.select(Allocation)
-        .where(Allocation.document_id == document_id, Allocation.credit_note_id.is_not(None))
-        .order_by(Allocation.id)
-    ).all()
+    return row[0], row[1], row[2]

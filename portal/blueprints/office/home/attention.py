@@ -8,10 +8,13 @@ from typing import Any
 from flask import current_app, url_for
 from flask_babel import ngettext
 
-from portal.core import office_frame
+from portal.core import locale, office_frame
 from portal.core.counting import BADGE, Together, count, shown, together
 from portal.core.principals import StaffPrincipal
 from portal.core.sections import ANY_PAGE, Sections
+from portal.core.shops import current_shop
+from portal.core.templating import language
+from portal.domain.invoices import staff_queries as documents
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.tickets.staff_queries import waiting_count
 
@@ -35,6 +38,8 @@ def cards(staff: StaffPrincipal) -> list[Card]:
     found = []
     if "waiting" in numbers:
         found.append(_waiting(numbers["waiting"]))
+    if "drafts" in numbers:
+        found += [_overdue(numbers), _drafts(numbers["drafts"])]
     return found
 
 
@@ -42,6 +47,11 @@ def _plan(staff: StaffPrincipal) -> Together:
     numbers: dict[str, Any] = {}
     if staff.can(StaffPermission.TICKETS):
         numbers["waiting"] = waiting_count(ANY_PAGE.shop_id)
+    if staff.can(StaffPermission.INVOICES):
+        here = ANY_PAGE
+        numbers["overdue"] = documents.overdue_count(here.shop_id, here.mode, here.today)
+        numbers["overdue_minor"] = documents.overdue_sum(here.shop_id, here.mode, here.today)
+        numbers["drafts"] = documents.draft_count(here.shop_id, here.mode)
     return together(numbers)
 
 
@@ -51,5 +61,28 @@ def _waiting(number: int) -> Card:
         ngettext("ticket waits for us", "tickets wait for us", number),
         "headset",
         url_for("office.tickets.index", status="waiting"),
+        number > 0,
+    )
+
+
+def _overdue(numbers: dict[str, Any]) -> Card:
+    number = numbers["overdue"]
+    return Card(
+        locale.money(int(numbers["overdue_minor"]), current_shop().currency, language()),
+        ngettext(
+            "overdue in one invoice", "overdue in %(count)s invoices", number, count=shown(number, BADGE)
+        ),
+        "alert-triangle",
+        url_for("office.invoices.index", status="overdue"),
+        number > 0,
+    )
+
+
+def _drafts(number: int) -> Card:
+    return Card(
+        shown(number, BADGE),
+        ngettext("draft to finish", "drafts to finish", number),
+        "file-text",
+        url_for("office.invoices.index", status="draft"),
         number > 0,
     )

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, InputRequired
 
 from portal.core.forms import PortalForm
-from portal.core.message_form import MessageForm, files_field, message_field
-from portal.domain.tickets.actions import Said
+from portal.core.message_forms import MessageForm, files_field, message_field
 from portal.domain.tickets.models import Priority
 from portal.domain.tickets.states import Move
 
 
-class SaidForm(MessageForm):
-    """A form whose message goes into the conversation."""
-
-    def said(self) -> Said:
-        """The message with its files; raises ``DomainError`` for a file that is not taken."""
-        return Said(self["body"].data or "", self.sent_files(), self.key.data)
-
-
-class AnswerForm(SaidForm):
+class AnswerForm(MessageForm):
     """An answer to the customer."""
 
     body = message_field()
@@ -30,11 +23,16 @@ class AnswerForm(SaidForm):
     by_mail = BooleanField(_l("Also send a mail that there is an answer"), default=True)
 
 
-class NoteForm(SaidForm):
+class NoteForm(MessageForm):
     """A note among colleagues. It stands on the page of the answer, so its fields have ids of their own."""
 
-    body = message_field(_l("Note"), id="note-body")
-    files = files_field(id="note-files")
+    body = message_field(_l("Note"))
+    files = files_field()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for field in (self.body, self.files):
+            field.id = field.label.field_id = f"note-{field.name}"
 
 
 class MoveForm(PortalForm):

@@ -12,17 +12,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.office.tickets import bp, conversation, decisions, listing
-from portal.blueprints.office.tickets.forms import AnswerForm, MoveForm, NoteForm, PriorityForm, SaidForm
+from portal.blueprints.office.tickets.forms import AnswerForm, MoveForm, NoteForm, PriorityForm
 from portal.core import clock, markdown, storage
 from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
-from portal.core.message_form import LONGEST
+from portal.core.message_forms import LONGEST, MessageForm
 from portal.core.principals import StaffPrincipal, current_staff
 from portal.core.shops import current_shop
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.shops.models import Mode
 from portal.domain.tickets import actions, queries, staff_queries
+from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import Priority, TicketType
 from portal.domain.tickets.states import RUNNING, Move
 from portal.extensions import db
@@ -77,7 +78,7 @@ def answer(public_id: str) -> ResponseReturnValue:
         return _page(ticket, answer_form=form), 422
     say = actions.answer if form.by_mail.data else actions.answer_silently
     try:
-        say(ticket.id, form.said(), author=_staff(), now=clock.now())
+        say(ticket.id, Said(*form.sent()), author=_staff(), now=clock.now())
         db.session.commit()
     except DomainError as error:
         status = _refused(error, form)
@@ -95,7 +96,7 @@ def note(public_id: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(ticket, note_form=form), 422
     try:
-        actions.add_note(ticket.id, form.said(), author=_staff(), now=clock.now())
+        actions.add_note(ticket.id, Said(*form.sent()), author=_staff(), now=clock.now())
         db.session.commit()
     except DomainError as error:
         status = _refused(error, form)
@@ -157,7 +158,9 @@ def _load(public_id: str) -> Any:
     return staff_queries.get_for_staff(public_id, mode=Mode(current_shop().mode))
 
 
-def _page(ticket: Any, *, answer_form: SaidForm | None = None, note_form: SaidForm | None = None) -> str:
+def _page(
+    ticket: Any, *, answer_form: MessageForm | None = None, note_form: MessageForm | None = None
+) -> str:
     page = staff_queries.list_all_messages(
         ticket.id, after=request.args.get("after"), before=request.args.get("before")
     )
@@ -180,7 +183,7 @@ def _page(ticket: Any, *, answer_form: SaidForm | None = None, note_form: SaidFo
     )
 
 
-def _refused(error: DomainError, form: SaidForm) -> int:
+def _refused(error: DomainError, form: MessageForm) -> int:
     """Undoes what was begun and shows the refusal in the form; the status to answer with."""
     db.session.rollback()
     form.refuse(error)

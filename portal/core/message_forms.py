@@ -1,4 +1,4 @@
-"""A form with a message in Markdown and its files, sent once however often it is posted."""
+"""Forms with a message to the shop and files, wherever a conversation begins or goes on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from portal.core.uploads import Upload
 
 #: In characters: some four pages. What is longer is better sent as a file.
 LONGEST = 10_000
+#: What makes a line of text run the other way, and hides where it does.
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
 _KINDS = _l(
     "PDF, pictures, texts, documents or ZIP: at most %(count)s files, 5 MB each and 10 MB together.",
@@ -24,30 +26,37 @@ _KINDS = _l(
 )
 
 
-def message_field(label: Any = None, **options: Any) -> Any:
-    """The text, called a message unless it is something else."""
+MESSAGE, MISSING = _l("Message"), _l("Write your message.")
+
+
+def message_field(label: Any = MESSAGE, missing: Any = MISSING) -> Any:
+    """The message, in Markdown."""
     return text_field(
-        _l("Message") if label is None else label,
+        label,
         field=TextAreaField,
         validators=[
-            DataRequired(_l("Write your message.")),
+            DataRequired(missing),
             Length(
                 max=LONGEST,
                 message=_l("A message has at most 10,000 characters. Send a longer text as a file."),
             ),
         ],
         render_kw={"rows": 8, "dir": "auto"},
-        **options,
     )
 
 
-def files_field(**options: Any) -> Any:
-    """The files that go with it."""
-    return MultipleFileField(_l("Files"), description=_KINDS, render_kw={"accept": uploads.ACCEPT}, **options)
+def files_field() -> Any:
+    """Files of any kind that is taken."""
+    return MultipleFileField(_l("Files"), description=_KINDS, render_kw={"accept": uploads.ACCEPT})
+
+
+def plain_line(text: str | None) -> str:
+    """A line of text without what would turn the lines around it."""
+    return " ".join(_TURNS.sub("", text or "").split())
 
 
 class MessageForm(PortalForm):
-    """A form with a message (``body``) and its ``files``, which the forms of it put where they show them."""
+    """A form with a message (``body``) and perhaps ``files``, which the forms of a section put where they show them."""
 
     #: The page gives its form a name, so that sending it twice does it once.
     key = text_field(
@@ -71,7 +80,8 @@ class MessageForm(PortalForm):
             self.key.data = new_public_id()
         return passed
 
-    def sent_files(self) -> list[Upload]:
-        """The files that came with it; raises ``DomainError`` for one that is not taken."""
-        sent = [(file.filename or "", file.read()) for file in self["files"].data or ()]
-        return uploads.check(sent, "files")
+    def sent(self) -> tuple[str, list[Upload], str | None]:
+        """The message, its files and the form's name; raises ``DomainError`` for a file that is not taken."""
+        files = self["files"].data or () if "files" in self else ()
+        checked = uploads.check([(file.filename or "", file.read()) for file in files], "files")
+        return self["body"].data or "", checked, self.key.data

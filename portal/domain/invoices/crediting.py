@@ -1,0 +1,111 @@
+"""Credit notes: what they take off an invoice, and what becomes the customer's credit (domain.md, "Payments")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _l
+
+from portal.core import audit
+from portal.core.audit import Actor
+from portal.core.errors import DomainError
+from portal.domain.invoices.actions import issue_invoice
+from portal.domain.invoices.balance import rebalance
+from portal.domain.invoices.drafts import LineInput, create_draft
+from portal.domain.invoices.models import (
+    Allocation,
+    AllocationState,
+    CreditEntry,
+    CreditUse,
+    Document,
+    DocumentKind,
+)
+from portal.domain.people.models import Customer
+from portal.domain.shops.models import Shop
+from portal.extensions import db
+
+
+def creditable(document: Document) -> int:
+    """How much of an invoice no credit note took back yet, in minor units."""
+    noted = db.session.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(Document.total_minor), 0)).where(
+            Document.original_id == document.id,
+            Document.kind == DocumentKind.CREDIT_NOTE,
+            Document.number.is_not(None),
+        )
+    )
+    return max(0, document.total_minor - int(noted or 0))
+
+
+def credit_invoice(
+    invoice: Document,
+    lines: Sequence[LineInput],
+    *,
+    shop: Shop,
+    customer: Customer,
+    note: str,
+    now: datetime,
+    actor: Actor,
+) -> Document:
+    """A credit note on an issued invoice: taken off what is open of it, the rest is the customer's credit.
+
+    For staff, runs, and what a customer's own act causes. The caller holds the customer's credit (``lock_credit``) and
+    then the invoice (``lock_documents``). Raises ``DomainError`` for more than is left of it.
+    """
+    credit_note = create_draft(
+        shop,
+        customer,
+        lines,
+        now=now,
+        actor=actor,
+        kind=DocumentKind.CREDIT_NOTE,
+        prices_include_vat=invoice.prices_include_vat,
+        note=note,
+        subscription_id=invoice.subscription_id,
+    )
+    if credit_note.total_minor > creditable(invoice):
+        raise DomainError(_l("That is more than is left of this invoice."))
+    credit_note.original_id = invoice.id
+    # A note in another currency or language than its invoice would not match it.
+    credit_note.currency, credit_note.language = invoice.currency, invoice.language
+    issue_invoice(credit_note, shop=shop, customer=customer, now=now, actor=actor)
+    off = max(0, min(credit_note.total_minor, invoice.open_minor))
+    if off:
+        db.session.add(
+            Allocation(
+                document_id=invoice.id,
+                credit_note_id=credit_note.id,
+                amount_minor=off,
+                state=AllocationState.BOOKED,
+                created_at=now,
+            )
+        )
+    rebalance(invoice, now=now)
+    audit.record("invoice.credited", invoice, actor=actor, now=now, amount_minor=credit_note.total_minor)
+    if credit_note.total_minor > off:
+        _keep_credit(credit_note, credit_note.total_minor - off, actor=actor, now=now)
+    return credit_note
+
+
+def _keep_credit(credit_note: Document, amount_minor: int, *, actor: Actor, now: datetime) -> None:
+    entry = CreditEntry(
+        mode=credit_note.mode,
+        customer_id=credit_note.customer_id,
+        currency=credit_note.currency,
+        amount_minor=amount_minor,
+        use=CreditUse.CREDIT_NOTE,
+        document_id=credit_note.id,
+        created_at=now,
+    )
+    db.session.add(entry)
+    audit.record(
+        "credit.changed",
+        entry,
+        actor=actor,
+        now=now,
+        document_id=credit_note.id,
+        amount_minor=amount_minor,
+        use=CreditUse.CREDIT_NOTE.value,
+    )
