@@ -1,4 +1,4 @@
-"""People are invited to an account"""
+"""People are invited to an account, and the office lists notices by an index"""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ def upgrade() -> None:
         sqlite_where=OPEN,
         postgresql_where=OPEN,
     )
+    op.create_index("ix_notices_office", "notices", ["shop_id", "starts_at", "id"])
 
 
 def downgrade() -> None:
     """Goes down again."""
+    op.drop_index("ix_notices_office", "notices")
     op.drop_table("invitations")

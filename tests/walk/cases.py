@@ -155,6 +155,12 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
 }
 
+NOTICE = {
+    "type": "vacation", "title": "Closed", "body": "Until **Monday**.", "audience": "all",
+    "starts_at": "2026-11-01T10:00",
+    "is_active": "y",
+}  # fmt: skip
+
 #: A draft with one line.
 LINE = {
     "lines-0-description": "Bread",
@@ -211,6 +217,21 @@ STAFF: dict[Key, CustomerCase] = {
     ("office.invoices.credit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/credit"),
     ("office.invoices.credit", "POST"): CustomerCase(
         lambda t: f"/office/invoices/{t.invoice}/credit", {"lines": "1", "left": "12100"}
+    ),
+    ("office.notifications.index", "GET"): _list("/office/notifications"),
+    ("office.notifications.create", "GET"): _list("/office/notifications/new"),
+    ("office.notifications.create", "POST"): CustomerCase(
+        lambda t: "/office/notifications/new", {**NOTICE, "key": "g" * 22}, is_list=True
+    ),
+    ("office.notifications.look", "POST"): CustomerCase(
+        lambda t: "/office/notifications/preview", {"body": "**Hello**"}, is_list=True, is_page=False
+    ),
+    ("office.notifications.edit", "GET"): CustomerCase(lambda t: f"/office/notifications/{t.notice}"),
+    ("office.notifications.edit", "POST"): CustomerCase(
+        lambda t: f"/office/notifications/{t.notice}", {**NOTICE, "version": "1"}
+    ),
+    ("office.notifications.deactivate", "POST"): CustomerCase(
+        lambda t: f"/office/notifications/{t.notice}/deactivate"
     ),
     ("office.tickets.index", "GET"): _list("/office/tickets"),
     ("office.tickets.preview", "POST"): CustomerCase(

@@ -92,6 +92,23 @@ SWITCHES = (
     "mail_status_changes", "mail_order_confirmation",
 )  # fmt: skip
 
+#: It begins on no day, so that nothing is taken by accident.
+NOTICE_TYPED = {
+    "type": "vacation", "title": "Closed", "body": "Until Monday", "colour": "", "audience": "all", "tags": "",
+    "starts_at": "x", "expires_at": "", "is_permanent": "y", "is_active": "y",
+}  # fmt: skip
+NOTICE_REFUSED: dict[str, tuple[str, ...]] = {
+    "type": ("", "x", "VACATION", HUGE, "\0"),
+    "title": EMPTY_AND_LONG,
+    "body": (HUGE, "a\0b"),
+    "colour": ("x", "#12", "#gggggg", "7a3b12;", HUGE, "\0", "\u0661" * 6),
+    "audience": ("", "x", "some", "ALL", HUGE, "\0"),
+    "tags": (HUGE, "a\0b", "x," * 30),
+    "starts_at": ("", "x", "0001-01-01T00:00", "9999-12-31T23:59", "2026-02-30T10:00", HUGE, "\0", "\u0661"),
+    "expires_at": ("x", "0001-01-01T00:00", "9999-12-31T23:59", HUGE, "\0", "\u0661"),
+    # A button, which shows the form again: tests/blueprints/office/test_notifications.py.
+    "preview": (),
+}
 #: Beside a quantity that cannot be read, so that nothing is taken by accident.
 DRAFT_REFUSED: dict[str, tuple[str, ...]] = {
     "lines-0-description": (HUGE, "a\0b"),
@@ -445,6 +462,24 @@ FORMS: dict[str, Form] = {
         },
         by_staff=True,
     ),
+    "new notification": Form(
+        lambda t: "/office/notifications/new",
+        NOTICE_TYPED | {"key": "a" * 22},
+        NOTICE_REFUSED | {"key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+        keeps="title",
+    ),
+    "notification": Form(
+        lambda t: f"/office/notifications/{t.notice}",
+        NOTICE_TYPED | {"version": "1"},
+        NOTICE_REFUSED | {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+        keeps="title",
+    ),
+    "look at a notification": Form(
+        lambda t: "/office/notifications/preview", NOTICE_TYPED, by_staff=True, empty=(200,)
+    ),
+    "take down": Form(lambda t: "/office/notifications/nothing/deactivate", by_staff=True),
     "invite": Form(
         lambda t: f"/office/customers/{t.account}/invite",
         {"email": "no address", "role": "owner"},
@@ -519,6 +554,7 @@ NOT_SHOWN = {
     "payment_methods.stop",
     "support.preview",
     "office.tickets.preview",
+    "office.notifications.look",
     "invoices.restart_several",
 }
 #: What stands in many forms and is tried in each of them.
@@ -922,7 +958,7 @@ PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
     "/customer/settings", "/office", "/office/login", "/office/tickets", "/office/customers",
-    "/office/invoices", "/office/invoices/new",
+    "/office/invoices", "/office/invoices/new", "/office/notifications",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
@@ -931,6 +967,7 @@ OWN_PARTS = {
     "/login": ("next",),
     "/office/login": ("next",),
     "/office": ("x",),
+    "/office/notifications": ("status", "after", "before"),
     "/office/invoices": ("status", "q", "after", "before"),
     "/office/invoices/new": ("customer", "q"),
     "/office/customers": ("q", "after", "before"),
@@ -988,6 +1025,7 @@ OBJECTS = (
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
     "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}", "/office/customers/{}",
     "/office/invoices/{}", "/office/invoices/{}/edit", "/office/invoices/{}/pdf", "/invitation/{}",
+    "/office/notifications/{}",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask_babel import lazy_gettext as _l
 
-from portal.blueprints.office import auth, customers, home, invoices, tickets
+from portal.blueprints.office import auth, customers, home, invoices, notifications, tickets
 from portal.core.access import Audience
 from portal.core.sections import Section
 
@@ -15,6 +15,7 @@ bp.register_blueprint(home.bp)
 bp.register_blueprint(tickets.bp, url_prefix="/tickets")
 bp.register_blueprint(customers.bp, url_prefix="/customers")
 bp.register_blueprint(invoices.bp, url_prefix="/invoices")
+bp.register_blueprint(notifications.bp, url_prefix="/notifications")
 
 section = Section(
     key="office",
@@ -22,5 +23,5 @@ section = Section(
     audience=Audience.STAFF,
     blueprint=bp,
     url_prefix="/office",
-    nav=(home.nav, tickets.nav, customers.nav, invoices.nav),
+    nav=(home.nav, tickets.nav, customers.nav, invoices.nav, notifications.nav),
 )
