@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from portal.domain.invoices.balance import badge
-from portal.domain.invoices.models import Badge
+from portal.domain.invoices.models import Badge, DocumentKind
 from portal.domain.people.models import ContactRole, Role
 
 
@@ -43,7 +43,7 @@ class InvoiceRow:
     issue_date: date
     total_minor: int
     currency: str
-    badge: Badge
+    badge: Badge | None
 
 
 def people(rows: Sequence[Any], *, now: datetime) -> list[PersonRow]:
@@ -72,14 +72,17 @@ def contacts(rows: Sequence[Any]) -> list[ContactRow]:
 
 
 def invoice(row: Any, today: date) -> InvoiceRow:
-    """A document of a customer."""
+    """A document of a customer; a credit note takes back and has no state of its own."""
+    is_note = row.kind is DocumentKind.CREDIT_NOTE
     return InvoiceRow(
         public_id=row.public_id,
         number=row.number,
         issue_date=row.issue_date,
-        total_minor=row.total_minor,
+        total_minor=-row.total_minor if is_note else row.total_minor,
         currency=row.currency,
-        badge=badge(
+        badge=None
+        if is_note
+        else badge(
             list_state=row.list_state,
             open_minor=row.open_minor,
             total_minor=row.total_minor,

@@ -55,7 +55,9 @@ def create() -> ResponseReturnValue:
     """A new notification."""
     form = NewNoticeForm()
     if not form.is_submitted():
-        form.starts_at.data = clock.now().astimezone(ZoneInfo(_zone())).replace(tzinfo=None)
+        form.starts_at.data = (
+            clock.now().astimezone(ZoneInfo(_zone())).replace(tzinfo=None, second=0, microsecond=0)
+        )
         return _page(form)
     if "preview" in request.form:
         return _page(form, shows_preview=True)
