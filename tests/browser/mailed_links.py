@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from app import app
 from portal.core import clock, database
+from portal.core.audit import Actor
 from portal.core.tenancy import shop_scope
-from portal.domain.people import tokens
+from portal.domain.people import invitations, tokens
 from portal.domain.people.models import Membership, Person, Role, TokenPurpose
 from portal.domain.shops.queries import find_default_shop
 from portal.extensions import db
@@ -37,5 +38,19 @@ if __name__ == "__main__":
                 now=now,
                 data={"email": email, "session_id": None},
             )
-            print(f"/confirm/{confirm} /reset-password/{reset} /claim/{claim} /change-email/{change}")
+            invited = invitations.invite(
+                owner.customer_id, email, Role.READ_ONLY, actor=Actor.system("test"), now=now
+            )
+            db.session.flush()
+            invitation = tokens.issue(
+                TokenPurpose.INVITATION,
+                newcomer.id,
+                now=now,
+                customer_id=owner.customer_id,
+                data={"invitation_id": invited.id},
+            )
+            print(
+                f"/confirm/{confirm} /reset-password/{reset} /claim/{claim} /change-email/{change} "
+                f"/invitation/{invitation}"
+            )
             db.session.commit()
