@@ -17,7 +17,7 @@ from portal.blueprints.office.invoices.forms import (
     VersionForm,
 )
 from portal.blueprints.office.invoices.loading import Found
-from portal.core import clock
+from portal.core import clock, links
 from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form, searched
@@ -53,7 +53,8 @@ def create() -> ResponseReturnValue:
         return answer
     try:
         document = editing.begin(
-            form.key.data or "",
+            # Not the name itself: it could be that of something else.
+            links.mac(f"draft:{loading.actor().id}:{customer.id}", form.key.data or ""),
             form.inputs(shop.currency) or [],
             shop=shop,
             customer=customer,

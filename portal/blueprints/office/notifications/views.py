@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from portal.blueprints.office.notifications import bp, preview
 from portal.blueprints.office.notifications.forms import EditNoticeForm, NewNoticeForm, NoticeForm
-from portal.core import clock
+from portal.core import clock, links
 from portal.core.access import needs
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
@@ -64,7 +64,9 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        publishing.publish(form.key.data or "", form.wanted(_zone()), actor=_actor(), now=clock.now())
+        # Not the form's name itself: it could be that of something else.
+        public_id = links.mac(f"notice:{_actor().id}", form.key.data or "")
+        publishing.publish(public_id, form.wanted(_zone()), actor=_actor(), now=clock.now())
         db.session.commit()
     except DomainError as error:
         status = _refused(form, error)
