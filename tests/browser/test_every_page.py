@@ -40,6 +40,7 @@ NOT_PAGES = {
     "office.invoices.download": "a PDF; tests/blueprints/office/test_invoices.py opens it",
     "office.tickets.download": "a file; tests/blueprints/office/test_tickets.py opens it",
     "office.tickets.unsent": "leads on at once; tests/blueprints/office/test_tickets.py goes by it",
+    "office.tickets.unsent_note": "the same",
     "support.download": "a file; see tests/blueprints/support/test_files.py",
     "sandbox.mail_html": "a mail, not a page; test_mailbox.py has axe look at it",
     "sandbox.mail_file": "a file; see test_mailbox.py",

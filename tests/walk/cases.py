@@ -245,6 +245,7 @@ STAFF: dict[Key, CustomerCase] = {
         lambda t: f"/office/tickets/{t.ticket}/note", {"body": "A good customer.", "key": "d" * 22}
     ),
     ("office.tickets.unsent", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}/answer"),
+    ("office.tickets.unsent_note", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}/note"),
     ("office.tickets.move", "POST"): CustomerCase(
         lambda t: f"/office/tickets/{t.ticket}/move", {"move": "review"}
     ),

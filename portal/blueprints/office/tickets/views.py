@@ -105,10 +105,17 @@ def note(public_id: str) -> ResponseReturnValue:
     return redirect(url_for("office.tickets.show", public_id=public_id), 303)
 
 
-@bp.get("/<public_id>/<any(answer, note):_form>")
+@bp.get("/<public_id>/answer")
 @needs(StaffPermission.TICKETS_WRITE)
-def unsent(public_id: str, _form: str) -> ResponseReturnValue:
-    """The address that a refused message leaves behind, opened anew: the ticket."""
+def unsent(public_id: str) -> ResponseReturnValue:
+    """The address that a refused answer leaves behind, opened anew: the ticket."""
+    return redirect(url_for("office.tickets.show", public_id=_load(public_id).public_id), 303)
+
+
+@bp.get("/<public_id>/note")
+@needs(StaffPermission.TICKETS_WRITE)
+def unsent_note(public_id: str) -> ResponseReturnValue:
+    """The same of a refused note."""
     return redirect(url_for("office.tickets.show", public_id=_load(public_id).public_id), 303)
 
 
