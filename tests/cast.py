@@ -1,7 +1,7 @@
 """The fixed cast of every test: two shops and the people who may, may not, or must not.
 
 Emma owns her account; Bram reads it; Jan is another customer; Dora belongs to another shop; Saskia works here with all
-rights, Kees with support's. Everybody's password is ``PASSWORD``.
+rights, Kees with support's, Wim at the other shop with all. Everybody's password is ``PASSWORD``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ HOST = "shop.example.test"
 OTHER_HOST = "other.example.test"
 PASSWORD = "correct horse battery"
 
+#: Who works at a shop, and who is of the other one.
+STAFF = ("saskia", "kees", "wim")
+ELSEWHERE = ("dora", "wim")
+
 #: When the cast was put on stage. Sunday 1 November 2026, ten in the morning in Amsterdam.
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 
@@ -45,6 +49,7 @@ class Ids:
     dora: int
     saskia: int
     kees: int
+    wim: int
     emma_account: int
     jan_account: int
     dora_account: int
@@ -63,8 +68,7 @@ def put_on_stage() -> Ids:
         emma = _person("Emma", "de Vries", "emma@example.com")
         bram = _person("Bram", "Bakker", "bram@example.com")
         jan = _person("Jan", "Jansen", "jan@example.com")
-        saskia = Staff(email="saskia@example.com", name="Saskia", role=StaffRole.OWNER, created_at=START)
-        kees = Staff(email="kees@example.com", name="Kees", role=StaffRole.SUPPORT, created_at=START)
+        saskia, kees = _staff("Saskia", StaffRole.OWNER), _staff("Kees", StaffRole.SUPPORT)
         db.session.add_all([emma_account, jan_account, emma, bram, jan, saskia, kees])
         db.session.flush()
         _belongs(emma, emma_account, Role.OWNER)
@@ -85,13 +89,20 @@ def put_on_stage() -> Ids:
     with shop_scope(other.id):
         dora_account = _customer("Dora Dekker", "dora@example.com")
         dora = _person("Dora", "Dekker", "dora@example.com")
-        db.session.add_all([dora_account, dora])
+        wim = _staff("Wim", StaffRole.OWNER)
+        db.session.add_all([dora_account, dora, wim])
         db.session.flush()
         _belongs(dora, dora_account, Role.OWNER)
         db.session.flush()
-        there = {"other_shop": other.id, "dora": dora.id, "dora_account": dora_account.id}
+        there = {"other_shop": other.id, "dora": dora.id, "dora_account": dora_account.id, "wim": wim.id}
         db.session.commit()
     return Ids(**here, **there)
+
+
+def _staff(name: str, role: StaffRole) -> Staff:
+    return Staff(
+        email=f"{name.lower()}@example.com", name=name, role=role, password_hash=_HASH, created_at=START
+    )
 
 
 def make_invoice(

@@ -181,14 +181,16 @@ def login(app: Flask, ids: stage.Ids, on_stage: Callable[..., Any]) -> Callable[
         from portal.core import clock, sessions
         from portal.extensions import db
 
-        shop_id = ids.other_shop if who == "dora" else ids.shop
+        is_staff = who in stage.STAFF
+        whose = {"staff_id" if is_staff else "person_id": getattr(ids, who)}
+        shop_id = ids.other_shop if who in stage.ELSEWHERE else ids.shop
         moment, token = now or clock.now(), secrets.token_urlsafe(32)
         with on_stage(shop_id):
             db.session.add(
                 sessions.SessionRow(
                     token_hash=sessions.token_hash(token),
-                    principal=f"person:{getattr(ids, who)}",
-                    person_id=getattr(ids, who),
+                    principal=f"{'staff' if is_staff else 'person'}:{getattr(ids, who)}",
+                    **whose,
                     csrf_secret=secrets.token_hex(32),
                     started_at=moment,
                     last_seen_at=moment,
@@ -197,8 +199,12 @@ def login(app: Flask, ids: stage.Ids, on_stage: Callable[..., Any]) -> Callable[
                 )
             )
         client: PageClient = app.test_client()  # type: ignore[assignment]
-        client.host = stage.OTHER_HOST if who == "dora" else stage.HOST
-        client.set_cookie("__Host-loket_person", token, domain=client.host, secure=True, path="/")
+        client.host = stage.OTHER_HOST if who in stage.ELSEWHERE else stage.HOST
+        if is_staff:
+            client.pages = ("/office",)
+            client.set_cookie("__Secure-loket_staff", token, domain=client.host, secure=True, path="/office")
+        else:
+            client.set_cookie("__Host-loket_person", token, domain=client.host, secure=True, path="/")
         return client
 
     return sign_in

@@ -41,10 +41,12 @@ class PageClient(FlaskClient):
         return response
 
     host = "shop.example.test"
+    #: Where it finds a token of its session.
+    pages: tuple[str, ...] = ("/", "/customer")
 
     def token(self) -> str:
         """A CSRF token that fits this client's session: a visitor's stands in the footer, else at Log out."""
-        for path in ("/", "/customer"):
+        for path in self.pages:
             # Not by `get`: tests of these pages check them, and most posts of all tests come by here.
             page = super().open(path, base_url=f"https://{self.host}").get_data(as_text=True)
             found = _TOKEN.search(page)

@@ -10,6 +10,7 @@ from portal.blueprints.home import section as home
 from portal.blueprints.hooks import section as hooks
 from portal.blueprints.invoices import section as invoices
 from portal.blueprints.notifications import section as notifications
+from portal.blueprints.office import section as office
 from portal.blueprints.orders import section as orders
 from portal.blueprints.pay import section as pay
 from portal.blueprints.payment_methods import section as payment_methods
@@ -42,4 +43,5 @@ core_sections = (
     sandbox,
     preferences,
     setup,
+    office,
 )

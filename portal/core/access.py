@@ -13,7 +13,13 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core import errorpages, links, security
 from portal.core.errors import Conflict
-from portal.core.principals import MembershipInfo, current_membership, current_person, show_account
+from portal.core.principals import (
+    MembershipInfo,
+    current_membership,
+    current_person,
+    current_staff,
+    show_account,
+)
 from portal.core.sessions import needs_no_shop
 from portal.core.shops import current_shop, host_without_port, is_loopback
 
@@ -75,7 +81,7 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
     rules: dict[str, Rule] = {}
     for endpoint, view in app.view_functions.items():
         blueprint = endpoint.rpartition(".")[0]
-        audience = getattr(view, "__audience__", None) or audiences.get(blueprint)
+        audience = getattr(view, "__audience__", None) or _audience_of(blueprint, audiences)
         permission = getattr(view, "__needs__", None)
         if endpoint == "static" or (audience is None and blueprint == ""):
             audience = Audience.PUBLIC
@@ -87,6 +93,13 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
             )
         rules[endpoint] = Rule(audience, permission, getattr(view, "__of_objects__", False))
     app.extensions["access_rules"] = rules
+
+
+def _audience_of(blueprint: str, audiences: dict[str, Audience]) -> Audience | None:
+    """That of the blueprint, else of the nearest one that it is nested in."""
+    while blueprint and blueprint not in audiences:
+        blueprint = blueprint.rpartition(".")[0]
+    return audiences.get(blueprint)
 
 
 def rule_of(app: Flask, endpoint: str) -> Rule:
@@ -120,7 +133,7 @@ def check() -> Any:
     if rule.audience is Audience.PUBLIC:
         return None
     if rule.audience is Audience.STAFF:
-        abort(404)
+        return _check_staff(rule)
     person = current_person()
     if person is None or person.selected is None:
         return redirect(url_for("auth.login", next=links.page_address(url_for("home.index"))), 303)
@@ -128,6 +141,18 @@ def check() -> Any:
         # An object's page belongs to the account of the object, which its view looks up first.
         return None
     if rule.permission != OWN and not person.selected.can(rule.permission or ""):
+        abort(403)
+    return None
+
+
+def _check_staff(rule: Rule) -> Any:
+    """A role of the shop holds for every object of it, so nothing has to be looked up first."""
+    staff = current_staff()
+    if staff is None:
+        return redirect(
+            url_for("office.auth.login", next=links.page_address(url_for("office.home.index"))), 303
+        )
+    if rule.permission != OWN and not staff.can(rule.permission or ""):
         abort(403)
     return None
 
@@ -197,7 +222,10 @@ def verify(response: Response) -> Response:
 
 
 def can(permission: str) -> bool:
-    """For templates: whether the account of this page allows it."""
+    """For templates: whether the account of this page allows it, or in the office the role."""
+    staff = current_staff()
+    if staff is not None:
+        return staff.can(permission)
     person = current_person()
     if person is None or person.selected is None:
         return False

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core import database
 from portal.core.errors import Conflict, DomainError, Forbidden, NotFound
-from portal.core.principals import current_person
+from portal.core.principals import current_principal, current_staff
 from portal.core.schedule import ShopIds
 from portal.core.shops import host_without_port, is_local
 from portal.extensions import db
@@ -62,6 +62,8 @@ NO_SHOP_YET = _l(
 )
 
 
+NOT_YOUR_ROLE = _l("Your role does not include this page. Ask the owner of the shop to change it.")
+
 #: What somebody tried who may not, or too often.
 REFUSALS = frozenset({401, 403, 413, 429})
 
@@ -69,14 +71,14 @@ REFUSALS = frozenset({401, 403, 413, 429})
 def note_refusal(why: str) -> None:
     """Writes down who was refused what, without anything they typed: a person's number, the rule, the reason."""
     try:
-        person = current_person()
+        who = current_principal()
     except SQLAlchemyError:
-        person = None
+        who = None
     refusals.warning(
         "%s %s refused for %s: %s",
         request.method,
         request.url_rule or "an unknown address",
-        person.get_id() if person is not None else "a visitor",
+        who.get_id() if who is not None else "a visitor",
         why,
     )
 
@@ -97,6 +99,8 @@ def page(code: int, text: str | None = None) -> Response:
     """The page of an error, in the frame where there is a shop; a line of text where there is none."""
     code = code if code in PAGES else (400 if code < 500 else 500)
     title, usual = PAGES[code]
+    if code == 403 and _is_staff():
+        usual = NOT_YOUR_ROLE
     # Nothing is written any more, and a reader does not wait for the writer that may be the very trouble.
     database.set_reading(True)
     if g.get("shop") is None:
@@ -105,6 +109,10 @@ def page(code: int, text: str | None = None) -> Response:
     return Response(
         render_template("errors/error.html", code=code, title=title, text=text or usual), status=code
     )
+
+
+def _is_staff() -> bool:
+    return g.get("shop") is not None and current_staff() is not None
 
 
 def _awaits_set_up() -> bool:

@@ -98,6 +98,11 @@ def stripped(value: str | None) -> str | None:
     return value.strip() if isinstance(value, str) else None
 
 
+def searched(longest: int) -> str:
+    """What is searched for in the address (``q``), without what no page may hold and cut at a length."""
+    return "".join(char for char in request.args.get("q", "") if char.isprintable()).strip()[:longest]
+
+
 def hidden_field(**options: Any) -> Any:
     """What a page of ours sends along unseen. Whoever sends something else gets that again without its controls."""
     return HiddenField(filters=[_plain], **options)

@@ -107,6 +107,11 @@ def amount(minor: int, currency: str, locale: str) -> str:
     return format_decimal(Decimal(minor).scaleb(-places), number, LANGUAGES[locale].numbers)
 
 
+def decimal_mark(locale: str) -> str:
+    """What stands before the decimals."""
+    return get_decimal_symbol(LANGUAGES[locale].numbers)
+
+
 def symbol(currency: str, locale: str) -> str:
     """The sign of a currency, as amounts show it: "€"."""
     return get_currency_symbol(currency, LANGUAGES[locale].numbers)

@@ -54,12 +54,36 @@ class PersonPrincipal(UserMixin):
 
 
 @dataclass(frozen=True)
+class StaffPrincipal(UserMixin):
+    """Somebody of the shop who is signed in at the office."""
+
+    id: int
+    email: str
+    name: str
+    language: str
+    theme: str
+    role: str
+    permissions: frozenset[str]
+
+    def get_id(self) -> str:
+        """The name of the principal in a session row."""
+        return f"staff:{self.id}"
+
+    def can(self, permission: str) -> bool:
+        """Whether the role allows it."""
+        return permission in self.permissions
+
+
+Principal = PersonPrincipal | StaffPrincipal
+
+
+@dataclass(frozen=True)
 class SignedIn:
     """What one statement finds for a session cookie."""
 
     session_id: int
     csrf_secret: str
-    principal: PersonPrincipal
+    principal: Principal
     started_at: datetime
     last_seen_at: datetime
     confirmed_at: datetime
@@ -73,6 +97,17 @@ def current_person() -> PersonPrincipal | None:
     """The person who is signed in on this request."""
     user = current_user._get_current_object()
     return user if isinstance(user, PersonPrincipal) else None
+
+
+def current_staff() -> StaffPrincipal | None:
+    """Who of the shop is signed in on this request: on the office's pages only, for the cookie goes nowhere else."""
+    user = current_user._get_current_object()
+    return user if isinstance(user, StaffPrincipal) else None
+
+
+def current_principal() -> Principal | None:
+    """Whoever is signed in on this request, a customer's person or somebody of the shop."""
+    return current_person() or current_staff()
 
 
 def current_membership() -> MembershipInfo:
@@ -105,4 +140,12 @@ def show_account(customer_id: int) -> MembershipInfo:
     raise RuntimeError("no membership for this account: scope the query first")
 
 
-__all__ = ["AnonymousUserMixin", "LoadPrincipal", "MembershipInfo", "PersonPrincipal", "SignedIn"]
+__all__ = [
+    "AnonymousUserMixin",
+    "LoadPrincipal",
+    "MembershipInfo",
+    "PersonPrincipal",
+    "Principal",
+    "SignedIn",
+    "StaffPrincipal",
+]

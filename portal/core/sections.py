@@ -153,6 +153,11 @@ class Sections:
         items = [item for s in self.all if s.audience is not Audience.STAFF for item in s.nav]
         return sorted(items, key=lambda item: item.weight)
 
+    def office_nav(self) -> list[NavItem]:
+        """Every entry of the office's sidebar, by weight."""
+        items = [item for s in self.all if s.audience is Audience.STAFF for item in s.nav]
+        return sorted(items, key=lambda item: item.weight)
+
     def cards(self) -> list[Card]:
         """Every card of the home page, by weight."""
         return sorted((card for s in self.all for card in s.cards), key=lambda card: card.weight)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.core import clock, database, tenancy, touch
-from portal.core.principals import LoadPrincipal, PersonPrincipal, SignedIn
+from portal.core.principals import LoadPrincipal, Principal, SignedIn
 from portal.core.shops import ShopDirectory
 from portal.core.tables import Base, BigId, Id, ShopOwned
 from portal.extensions import db
@@ -76,14 +76,24 @@ def token_hash(token: str) -> str:
 
 def begin(person_id: int, *, device: str, now: datetime, membership_id: int | None = None) -> SessionRow:
     """Signs a person in: a new row, a new token and a new CSRF secret. Called by the log-in view, which commits."""
+    return _begin(
+        f"person:{person_id}", device=device, now=now, person_id=person_id, membership_id=membership_id
+    )
+
+
+def begin_staff(staff_id: int, *, device: str, now: datetime) -> SessionRow:
+    """The same for somebody of the shop, by the log-in of the office."""
+    return _begin(f"staff:{staff_id}", device=device, now=now, staff_id=staff_id)
+
+
+def _begin(principal: str, *, device: str, now: datetime, **whose: int | None) -> SessionRow:
     current = _current()
     end(now=now)
     token, csrf = secrets.token_urlsafe(32), secrets.token_hex(32)
     row = SessionRow(
         token_hash=token_hash(token),
-        principal=f"person:{person_id}",
-        person_id=person_id,
-        membership_id=membership_id,
+        principal=principal,
+        **whose,
         csrf_secret=csrf,
         device=device[:120],
         started_at=now,
@@ -164,7 +174,8 @@ def _current() -> PortalSession:
 class PortalSessions(SessionInterface):
     """Opens a request: which shop, may it write, who is signed in; and sets the cookies at its end."""
 
-    def __init__(self, shops: ShopDirectory, load_principal: LoadPrincipal) -> None:
+    def __init__(self, shops: ShopDirectory, load_principal: Mapping[str, LoadPrincipal]) -> None:
+        """``load_principal`` holds one for each face: a customer's token opens no office, nor the other way round."""
         self._shops = shops
         self._load_principal = load_principal
 
@@ -187,9 +198,10 @@ class PortalSessions(SessionInterface):
             if g.shop is None:
                 return self._empty()
             tenancy.enter_for_context(g.shop.id)
-            token = request.cookies.get(cookie_name(request, cookie_face(request.path)))
+            face = cookie_face(request.path)
+            token = request.cookies.get(cookie_name(request, face))
             if token and len(token) < 100:
-                signed_in = self._load_principal(token_hash(token), clock.now())
+                signed_in = self._load_principal[face](token_hash(token), clock.now())
         except SQLAlchemyError as error:
             # Out of here it would be an error without a page: ``access.check`` raises it where errors become pages.
             g.opening_failed = error
@@ -218,8 +230,10 @@ class PortalSessions(SessionInterface):
         has_row = session.new_token is not None or session.signed_in is not None
         visitor = {key: session[key] for key in VISITOR_KEYS if key in session}
         if has_row:
-            # The secret of a session row stays in the row.
+            # The secret of a session row stays in the row. That of a visitor to the other face stays, but for a log-in.
             visitor.pop("csrf_token", None)
+            if session.new_token is None and "csrf_token" in session.loaded_visitor:
+                visitor["csrf_token"] = session.loaded_visitor["csrf_token"]
         if visitor != session.loaded_visitor and (visitor or session.loaded_visitor):
             self._set(response, request, "visitor", self._sign(app, "visitor", visitor), days=365)
         flashes = [list(flash) for flash in session.get("_flashes", [])]
@@ -314,7 +328,7 @@ def cookie_name(request: Request, face: str) -> str:
     return f"__Secure-loket_{face}" if cookie_path(face) != "/" else f"__Host-loket_{face}"
 
 
-def load_user(user_id: str) -> PersonPrincipal | None:
+def load_user(user_id: str) -> Principal | None:
     """For Flask-Login: the principal that came with the session, never one that a cookie merely names."""
     current = _current()
     if current.signed_in is not None and current.signed_in.principal.get_id() == user_id:

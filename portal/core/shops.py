@@ -110,6 +110,14 @@ def from_this_machine() -> bool:
     )
 
 
+def may_log_in() -> bool:
+    """Whether a log-in is possible here: always in a real shop, in the demo only from this very machine.
+
+    Everybody knows the demo's log-ins, so they work on the machine it runs on and nowhere else.
+    """
+    return not current_shop().is_demo or from_this_machine()
+
+
 def current_shop() -> ShopInfo:
     """The shop of the running request; ``RuntimeError`` on the few pages that have none."""
     shop: ShopInfo | None = g.get("shop")

@@ -19,8 +19,20 @@ from flask_babel import lazy_gettext as _l
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
-from portal.core import access, brand, clock, frame, links, locale, shops, speech, theme
-from portal.core.principals import current_person
+from portal.core import (
+    access,
+    brand,
+    clock,
+    frame,
+    links,
+    locale,
+    office_frame,
+    sessions,
+    shops,
+    speech,
+    theme,
+)
+from portal.core.principals import current_person, current_principal
 
 
 def language() -> str:
@@ -29,7 +41,7 @@ def language() -> str:
 
 
 def select_language() -> str:
-    """For Flask-Babel: the person's stored choice, else the visitor's cookie, else what the browser asks for.
+    """For Flask-Babel: what who is signed in chose, else the visitor's cookie, else what the browser asks for.
 
     Commands have no request and speak English; background work sets the language of whom it is for.
     """
@@ -42,14 +54,14 @@ def select_language() -> str:
 
 def language_choice() -> str:
     """What was chosen: ``auto``, ``en`` or ``nl``."""
-    person = current_person()
-    return person.language if person is not None else str(session.get("locale", "auto"))
+    who = current_principal()
+    return who.language if who is not None else str(session.get("locale", "auto"))
 
 
 def chosen_theme() -> theme.Theme:
     """The theme of this page; the context processor gives it to every template."""
-    person = current_person()
-    return theme.resolve_theme(person.theme if person is not None else session.get("theme"))
+    who = current_principal()
+    return theme.resolve_theme(who.theme if who is not None else session.get("theme"))
 
 
 def time_zone() -> str:
@@ -170,12 +182,17 @@ def install(app: Flask) -> None:
             "locale_choice": language_choice() if shop is not None else "auto",
             "theme": str(chosen_theme()) if shop is not None else "system",
             "frame": frame.frame() if shop is not None else None,
-            # Who is signed in has a page of settings.
-            "preferences_url": url_for("preferences.save")
-            if shop is not None and current_person() is None
-            else None,
+            "office": office_frame.frame() if shop is not None else None,
+            "preferences_url": _preferences_url() if shop is not None else None,
             "page_address": links.page_address("/") if shop is not None else "/",
         }
+
+
+def _preferences_url() -> str | None:
+    """Where the choice of theme and language at the foot goes; a customer's person has a page of settings instead."""
+    if sessions.cookie_face(request.path) == "staff":
+        return url_for("office.auth.preferences")
+    return url_for("preferences.save") if current_person() is None else None
 
 
 def _test_tools() -> list[tuple[Any, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from portal.core.links import Place
@@ -19,5 +19,5 @@ class Wiring:
     shop_by_host: ShopByHost
     shop_ids: ShopIds
     shop_links: Callable[[int], Place]
-    load_principal: LoadPrincipal
+    load_principal: Mapping[str, LoadPrincipal]
     mail_envelope: MailEnvelope

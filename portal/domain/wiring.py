@@ -24,6 +24,7 @@ import portal.domain.tickets.models
 import portal.domain.tickets.plans  # noqa: F401
 from portal.core.wiring import Wiring
 from portal.domain.people.queries import find_signed_in
+from portal.domain.people.staff import find_staff_signed_in
 from portal.domain.shops.envelope import mail_envelope
 from portal.domain.shops.queries import find_shop_by_host, list_shop_ids, shop_place
 
@@ -34,6 +35,6 @@ def functions() -> Wiring:
         shop_by_host=find_shop_by_host,
         shop_ids=list_shop_ids,
         shop_links=shop_place,
-        load_principal=find_signed_in,
+        load_principal={"person": find_signed_in, "staff": find_staff_signed_in},
         mail_envelope=mail_envelope,
     )

@@ -12,6 +12,7 @@ from config import Config
 from portal.installation.supervisor import StartFailed
 
 DEMO_PASSWORD = "loket-demo"  # noqa: S105  # printed on purpose: it works on this machine only
+DEMO_OWNER = "owner@example.com"
 DEMO_LOGINS = (
     ("emma@example.com", "a customer with invoices in every state"),
     ("jan@example.com", "a business customer"),
@@ -78,6 +79,7 @@ def _prepare_demo(app: Flask, config: Config) -> list[str]:
     logins = [f"  {email:<{width}}  {who}" for email, who in DEMO_LOGINS]
     lines = [f"Log in with the password {DEMO_PASSWORD} as", *logins]
     here = address(config)
+    lines.append(f"The back office is at {here}office, for {DEMO_OWNER} with the same password")
     if config.mail_folder is not None:
         lines.append(f"Every mail is caught at {here}sandbox/mail")
     return [*lines, f"The test bank's book is at {here}sandbox/"]

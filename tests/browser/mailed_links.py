@@ -6,7 +6,7 @@ from app import app
 from portal.core import clock, database
 from portal.core.tenancy import shop_scope
 from portal.domain.people import tokens
-from portal.domain.people.models import Membership, Person, Role, TokenPurpose
+from portal.domain.people.models import Invitation, Membership, Person, Role, TokenPurpose
 from portal.domain.shops.queries import find_default_shop
 from portal.extensions import db
 
@@ -37,5 +37,21 @@ if __name__ == "__main__":
                 now=now,
                 data={"email": email, "session_id": None},
             )
-            print(f"/confirm/{confirm} /reset-password/{reset} /claim/{claim} /change-email/{change}")
+            # Without its mail, which would bring a newer link and end this one.
+            invited = Invitation(
+                customer_id=owner.customer_id, person_id=newcomer.id, role=Role.READ_ONLY, created_at=now
+            )
+            db.session.add(invited)
+            db.session.flush()
+            invitation = tokens.issue(
+                TokenPurpose.INVITATION,
+                newcomer.id,
+                now=now,
+                customer_id=owner.customer_id,
+                data={"invitation_id": invited.id},
+            )
+            print(
+                f"/confirm/{confirm} /reset-password/{reset} /claim/{claim} /change-email/{change} "
+                f"/invitation/{invitation}"
+            )
             db.session.commit()

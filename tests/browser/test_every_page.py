@@ -40,6 +40,10 @@ NOT_PAGES = {
     "invoices.bundle_progress": "a piece of the page of files",
     "download.fetch": "a bought file; see tests/blueprints/orders/test_downloads.py",
     "shop.favicon": "a picture",
+    "office.invoices.download": "a PDF; tests/blueprints/office/test_invoices.py opens it",
+    "office.tickets.download": "a file; tests/blueprints/office/test_tickets.py opens it",
+    "office.tickets.unsent": "leads on at once; tests/blueprints/office/test_tickets.py goes by it",
+    "office.tickets.unsent_note": "the same",
     "support.download": "a file; see tests/blueprints/support/test_files.py",
     "sandbox.mail_html": "a mail, not a page; test_mailbox.py has axe look at it",
     "sandbox.mail_file": "a file; see test_mailbox.py",
@@ -77,7 +81,7 @@ def test_pages_of_a_visitor(demo: Installation, visit: OpenWindow) -> None:
         walk.look(f"{path[1:]}-errors")
     for path in ("/register/sent", "/forgot-password/sent"):
         walk.open(path, path[1:].replace("/", "-"))
-    for path in ("/confirm/", "/reset-password/", "/claim/", "/change-email/"):
+    for path in ("/confirm/", "/reset-password/", "/claim/", "/change-email/", "/invitation/"):
         walk.open(path + "A" * 43, f"no-such-link{path.replace('/', '-')}", status=404)
     for path in demo.run("tests.browser.mailed_links").split():
         walk.open(path, f"mailed-{path.split('/')[1]}")
@@ -345,6 +349,80 @@ def test_pages_of_an_account_of_several(demo: Installation, visit: OpenWindow) -
         walk.done()
     finally:
         demo.run("tests.browser.second_account", "out")
+
+
+def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
+    demo.issue(invoice_for(EMMA))
+    walk = Walk(visit())
+    window, page = walk.window, walk.page
+    walk.open("/office/login", "office-login")
+    page.click("main form .btn-primary")
+    walk.look("office-login-errors")
+    window.enter_office()
+    walk.look("office-home")
+    if window.device.phone:
+        page.click(".menu-toggle")
+        walk.look("office-menu")
+    walk.each_kind("/office/tickets", "office-tickets")
+    page.click("#note form .btn")
+    walk.look("office-ticket-errors")
+    walk.open("/office/tickets?q=nothing-like-it", "office-tickets-none")
+    walk.each_kind("/office/customers", "office-customers")
+    customer = window.path
+    walk.open(f"{customer}/invite", "office-invite")
+    page.fill("input[name=email]", "no address")
+    page.click("main form .btn-primary")
+    walk.look("office-invite-errors")
+    walk.open("/office/customers/new", "office-customer-new")
+    page.click("main form .btn-primary")
+    walk.look("office-customer-errors")
+    walk.each_kind("/office/invoices", "office-invoices")
+    walk.open("/office/invoices?q=nothing-like-it", "office-invoices-none")
+    walk.open("/office/invoices?status=unpaid", "office-invoices-unpaid")
+    page.click("a.row-link >> nth=0")
+    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
+    invoice = window.path
+    for step in ("payment", "credit"):
+        walk.open(f"{invoice}/{step}", f"office-{step}")
+    walk.open(f"{invoice}/payment", "office-payment")
+    page.fill("input[name=amount]", "x")
+    page.click("main form .btn-primary")
+    walk.look("office-payment-errors")
+    look_at_a_draft(walk)
+    walk.open("/office/notifications", "office-notifications")
+    page.click("th a >> nth=0")
+    walk.look("office-notification")
+    walk.open("/office/notifications/new", "office-notification-new")
+    page.fill("input[name=title]", "Closed on Monday")
+    expect(page.locator("#preview .banner")).to_contain_text("Closed on Monday")
+    walk.look("office-notification-preview")
+    page.fill("input[name=title]", "")
+    page.click("main form .btn-primary")
+    walk.look("office-notification-errors")
+    walk.open("/office/no-such-page", "office-404", status=404)
+    walk.done()
+
+
+def look_at_a_draft(walk: Walk) -> None:
+    """Whom it is for, typed wrongly, with a line more, and then each step on it; it is deleted in the end."""
+    page = walk.page
+    walk.open("/office/invoices/new", "office-choose")
+    page.click("a.row-link >> nth=0")
+    page.fill("input[name=lines-0-description]", "Coffee beans")
+    page.click("main form .btn-primary")
+    walk.look("office-draft-errors")
+    page.fill("input[name=lines-0-unit_price]", "24")
+    page.click("button[name=add]")
+    walk.look("office-draft-lines")
+    page.click("main form .btn-primary")
+    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
+    walk.look("office-draft")
+    draft = walk.window.path
+    for step in ("edit", "finalise", "delete"):
+        walk.open(f"{draft}/{step}", f"office-{step}")
+    page.click("main form .btn-danger")
+    page.wait_for_url("**/office/invoices")
+    walk.look("office-draft-deleted")
 
 
 def test_no_page_was_left_out(app: Flask, device: Device) -> None:

@@ -123,5 +123,5 @@ def not_walked(app: Flask, device: str, file: str) -> set[str]:
 # [status, address] of every row of a list that leads somewhere.
 FIRST_OF_EACH = """() => [...document.querySelectorAll("main :is(table.rows tbody tr, li)")].map((row) => [
     row.querySelector(".status")?.textContent ?? "",
-    row.querySelector("a[href^='/customer/']")?.getAttribute("href"),
+    row.querySelector("a:is([href^='/customer/'], [href^='/office/'])")?.getAttribute("href"),
   ]).filter(([status, url]) => url && status)"""

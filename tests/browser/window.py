@@ -72,6 +72,14 @@ class Window:
             if each["name"].endswith("person")
         ]
 
+    def enter_office(self, email: str = "owner@example.com", password: str = PASSWORD) -> None:
+        """Through the office's log-in page, in the language of the device."""
+        self.go("/office/login")
+        self.page.fill("input[name=email]", email)
+        self.page.fill("input[name=password]", password)
+        self.page.click("main form button.btn-primary")
+        expect(self.page, self.page.inner_text("main")).to_have_url(f"{self.url}/office", timeout=30_000)
+
     def sideways(self) -> list[str]:
         """What sticks out of the page to the right, or that the page scrolls sideways for another reason."""
         return list(self.page.evaluate(SIDEWAYS))

@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 
 from portal.core.access import OWN, Audience, Rule, UndeclaredView, declare, needs, public, rule_of
-from portal.domain.people.models import Membership, Role
+from portal.domain.people.models import Membership, Role, StaffRole
 from portal.domain.people.permissions import PERMISSIONS, Permission
+from portal.domain.people.staff_permissions import STAFF_PERMISSIONS, StaffPermission
 from portal.extensions import db
 from tests.cast import HOST, Ids, make_invoice
 from tests.page_client import PageClient
@@ -47,7 +48,17 @@ def test_the_portal_does_not_start_with_a_view_that_does_not(audience: Audience 
 
 def test_every_permission_of_a_rule_is_one(app: Flask) -> None:
     asked = {rule.permission for rule in app.extensions["access_rules"].values()} - {None, OWN}
-    assert asked <= set(Permission)
+    assert asked <= {*Permission, *StaffPermission}
+
+
+def test_roles_of_the_shop_grow() -> None:
+    assert STAFF_PERMISSIONS[StaffRole.OWNER] == set(StaffPermission)
+    for role, allowed in STAFF_PERMISSIONS.items():
+        assert STAFF_PERMISSIONS[StaffRole.READ_ONLY] <= allowed <= STAFF_PERMISSIONS[StaffRole.OWNER], role
+    assert all(each.endswith(".view") for each in STAFF_PERMISSIONS[StaffRole.READ_ONLY])
+    assert not set(StaffPermission) & set(Permission), "a right of the one face is none of the other"
+    changes = {each for each in STAFF_PERMISSIONS[StaffRole.SUPPORT] if not each.endswith(".view")}
+    assert changes == {StaffPermission.TICKETS_WRITE, StaffPermission.NOTICES_CHANGE}
 
 
 def test_roles_grow(app: Flask) -> None:

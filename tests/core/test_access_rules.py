@@ -11,7 +11,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from portal.core import access
 from portal.core.access import OWN, Audience, Rule, UndeclaredView, can, declare, needs, of_objects, rule_of
-from portal.core.principals import MembershipInfo, PersonPrincipal
+from portal.core.principals import MembershipInfo, PersonPrincipal, StaffPrincipal
 from portal.domain.shops.models import ShopDomain
 from portal.extensions import db
 from tests.cast import HOST, START, Ids
@@ -98,9 +98,26 @@ def test_a_page_of_ones_own_needs_no_right(ask: Ask) -> None:
         ask("/customer/invoices", person("x"), audience=Audience.CUSTOMER, permission=None)
 
 
-def test_nobody_opens_the_office_yet(ask: Ask) -> None:
-    with pytest.raises(NotFound):
-        ask("/customer/invoices", person("invoices.view"), audience=Audience.STAFF, permission="x")
+def staff(*rights: str) -> StaffPrincipal:
+    return StaffPrincipal(1, "s@example.com", "S", "en", "system", "owner", frozenset(rights))
+
+
+def test_who_may_open_the_office(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"audience": Audience.STAFF, "permission": "x"}
+    answer = ask("/office", person("x"), **rule)
+    assert (answer.status_code, answer.location) == (303, "/office/login?next=/office"), "a customer"
+    monkeypatch.setattr(access, "current_staff", lambda: staff("x"))
+    assert ask("/office", None, **rule) is None
+    monkeypatch.setattr(access, "current_staff", lambda: staff("y"))
+    with pytest.raises(Forbidden):
+        ask("/office", None, **rule)
+    assert ask("/office", None, audience=Audience.STAFF, permission=OWN) is None
+
+
+def test_a_nested_blueprint_is_for_whom_its_parent_is() -> None:
+    app = bare(office__tickets__index=needs("y")(lambda: ""))
+    declare(app, {"office": Audience.STAFF})
+    assert rule_of(app, "office.tickets.index") == Rule(Audience.STAFF, "y")
 
 
 def test_everybody_opens_a_public_page(ask: Ask) -> None:

@@ -152,7 +152,7 @@ def test_a_session_that_cannot_be_read_is_an_error_page_and_the_visitor_keeps_th
         raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(app.session_interface, "_load_principal", locked)
+        patch.setattr(app.session_interface, "_load_principal", {"person": locked})
         answer = client.open("/customer/invoices", method=method)
     assert answer.status_code == 500
     assert str(PAGES[500][0]) in answer.text and "</html>" in answer.text and "locked" not in answer.text

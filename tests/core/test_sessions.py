@@ -278,7 +278,27 @@ def test_the_office_has_a_cookie_of_its_own(path: str, face: str) -> None:
 
 
 def test_a_customers_session_is_none_of_the_office(login: Login) -> None:
-    assert login("emma").get("/office").status_code == 404
+    answer = login("emma").get("/office")
+    assert (answer.status_code, answer.location) == (303, "/office/login?next=/office")
+    assert login("saskia").get("/customer").location == "/login?next=/customer"
+
+
+@pytest.mark.parametrize(
+    ("who", "cookie", "path", "page"),
+    [
+        ("emma", "__Secure-loket_staff", "/office", "/office"),
+        ("saskia", "__Host-loket_person", "/", "/customer"),
+    ],
+)
+def test_a_token_of_one_face_opens_nothing_in_the_others_cookie(
+    login: Login, who: str, cookie: str, path: str, page: str
+) -> None:
+    client = login(who)
+    mine = "__Secure-loket_staff" if who == "saskia" else "__Host-loket_person"
+    token = client.get_cookie(mine, domain=HOST, path="/office" if who == "saskia" else "/")
+    assert token is not None
+    client.set_cookie(cookie, token.value, domain=HOST, secure=True, path=path)
+    assert "/login" in client.get(page).location
 
 
 @pytest.mark.parametrize(

@@ -233,8 +233,107 @@ CUSTOMER: dict[Key, CustomerCase] = {
     ),
 }
 
-#: Nothing of the office exists yet.
-STAFF: dict[Key, CustomerCase] = {}
+NOTICE = {
+    "type": "vacation", "title": "Closed", "body": "Until **Monday**.", "audience": "all",
+    "starts_at": "2026-11-01T10:00",
+    "is_active": "y",
+}  # fmt: skip
+
+#: A draft with one line.
+LINE = {
+    "lines-0-description": "Bread",
+    "lines-0-quantity": "2",
+    "lines-0-unit_price": "3.50",
+    "lines-0-vat": "reduced:9",
+}
+
+#: The office's pages; ``is_list`` says that it needs nothing of this shop's.
+STAFF: dict[Key, CustomerCase] = {
+    ("office.home.index", "GET"): _list("/office"),
+    ("office.customers.index", "GET"): _list("/office/customers"),
+    ("office.customers.create", "GET"): _list("/office/customers/new"),
+    ("office.customers.create", "POST"): CustomerCase(
+        lambda t: "/office/customers/new",
+        {"kind": "consumer", "name": "Piet", "email": "piet@example.net", "country": "NL", "invites": "y"},
+        is_list=True,
+    ),
+    ("office.customers.show", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}"),
+    ("office.customers.invite", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}/invite"),
+    ("office.customers.invite", "POST"): CustomerCase(
+        lambda t: f"/office/customers/{t.account}/invite", {"email": "piet@example.net", "role": "billing"}
+    ),
+    ("office.customers.revoke", "POST"): CustomerCase(
+        lambda t: f"/office/customers/{t.account}/invitations/{t.invitation}/revoke"
+    ),
+    ("office.invoices.index", "GET"): _list("/office/invoices"),
+    ("office.invoices.create", "GET"): CustomerCase(lambda t: f"/office/invoices/new?customer={t.account}"),
+    ("office.invoices.create", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/new?customer={t.account}", {**LINE, "key": "e" * 22}
+    ),
+    ("office.invoices.show", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}"),
+    ("office.invoices.download", "GET"): CustomerCase(
+        lambda t: f"/office/invoices/{t.invoice}/pdf", is_page=False
+    ),
+    ("office.invoices.edit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.draft}/edit"),
+    ("office.invoices.edit", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.draft}/edit", {**LINE, "version": "1"}
+    ),
+    ("office.invoices.delete", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.draft}/delete"),
+    ("office.invoices.delete", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.draft}/delete", {"version": "1"}
+    ),
+    ("office.invoices.finalise", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.draft}/finalise"),
+    ("office.invoices.finalise", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.draft}/finalise", {"version": "1", "sends": "y"}
+    ),
+    ("office.invoices.send", "POST"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/send"),
+    ("office.invoices.pay", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/payment"),
+    ("office.invoices.pay", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.invoice}/payment",
+        {"amount": "10.00", "method": "transfer", "paid_on": "2026-11-01", "key": "f" * 22},
+    ),
+    ("office.invoices.credit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/credit"),
+    ("office.invoices.credit", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.invoice}/credit", {"lines": "1", "left": "12100"}
+    ),
+    ("office.notifications.index", "GET"): _list("/office/notifications"),
+    ("office.notifications.create", "GET"): _list("/office/notifications/new"),
+    ("office.notifications.create", "POST"): CustomerCase(
+        lambda t: "/office/notifications/new", {**NOTICE, "key": "g" * 22}, is_list=True
+    ),
+    ("office.notifications.look", "POST"): CustomerCase(
+        lambda t: "/office/notifications/preview", {"body": "**Hello**"}, is_list=True, is_page=False
+    ),
+    ("office.notifications.edit", "GET"): CustomerCase(lambda t: f"/office/notifications/{t.notice}"),
+    ("office.notifications.edit", "POST"): CustomerCase(
+        lambda t: f"/office/notifications/{t.notice}", {**NOTICE, "version": "1"}
+    ),
+    ("office.notifications.deactivate", "POST"): CustomerCase(
+        lambda t: f"/office/notifications/{t.notice}/deactivate"
+    ),
+    ("office.tickets.index", "GET"): _list("/office/tickets"),
+    ("office.tickets.preview", "POST"): CustomerCase(
+        lambda t: "/office/tickets/preview", {"body": "**Hello**"}, is_list=True, is_page=False
+    ),
+    ("office.tickets.show", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}"),
+    ("office.tickets.answer", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/answer", {"body": "Yes, we are.", "key": "c" * 22}
+    ),
+    ("office.tickets.note", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/note", {"body": "A good customer.", "key": "d" * 22}
+    ),
+    ("office.tickets.unsent", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}/answer"),
+    ("office.tickets.unsent_note", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.ticket}/note"),
+    ("office.tickets.move", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/move", {"move": "review"}
+    ),
+    ("office.tickets.prioritise", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/priority", {"priority": "urgent"}
+    ),
+    ("office.tickets.download", "GET"): CustomerCase(
+        lambda t: f"/office/tickets/{t.ticket}/files/{t.ticket_file}", is_page=False
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -360,9 +459,22 @@ PUBLIC: dict[Key, OpenCase | TokenCase] = {
     ("auth.claim", "POST"): _mailed(
         "claim", lambda t: t.claim, timedelta(days=7), data={"role": "read_only"}, status=303
     ),
+    ("auth.accept", "GET"): _mailed("invitation", lambda t: t.accept, timedelta(days=7)),
+    ("auth.accept", "POST"): _mailed(
+        "invitation", lambda t: t.accept, timedelta(days=7), data=_NEW_PASSWORD, status=303
+    ),
     ("auth.change_email", "GET"): _mailed("change-email", lambda t: t.change_email, timedelta(days=1)),
     ("auth.change_email", "POST"): _mailed(
         "change-email", lambda t: t.change_email, timedelta(days=1), data={"x": "y"}, status=303
+    ),
+    ("office.auth.login", "GET"): OpenCase(lambda t: "/office/login"),
+    # At the other shop too, where nobody of this address works: see OPEN in the walk.
+    ("office.auth.login", "POST"): OpenCase(
+        lambda t: "/office/login", {"email": "saskia@example.com", "password": "correct horse battery"}, 303
+    ),
+    ("office.auth.logout", "POST"): OpenCase(lambda t: "/office/logout", status=303),
+    ("office.auth.preferences", "POST"): OpenCase(
+        lambda t: "/office/preferences", {"theme": "dark", "locale": "nl"}, 303
     ),
     ("pay.link", "GET"): _link(),
     ("pay.pay", "POST"): _link(data={"method": "ideal"}, status=303),

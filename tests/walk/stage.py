@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -15,18 +16,21 @@ import sqlalchemy as sa
 from portal.blueprints.sandbox.models import MandateStatus, SandboxMethod, SandboxPayment
 from portal.blueprints.sandbox.settings import bank_key
 from portal.core import clock, database, sessions, storage
+from portal.core.audit import Actor
 from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
+from portal.core.vat import VatCategory
 from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan, PlanStatus
 from portal.domain.invoices import booking, bundles, rendering
 from portal.domain.invoices.balance import rebalance
+from portal.domain.invoices.drafts import LineInput, create_draft
 from portal.domain.invoices.links import payment_token
 from portal.domain.invoices.models import Allocation, AllocationState, Bundle, Document
 from portal.domain.methods.models import MethodKind
 from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import tokens
-from portal.domain.people.models import Customer, Person, TokenPurpose
+from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
 from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions.models import SubscriptionStatus
@@ -85,6 +89,9 @@ class Things:
     #: To the address of a contact person, which is refused.
     refused_change: str
     account: str
+    draft: str
+    invitation: str
+    accept: str
     setup: str
     logo: str
 
@@ -152,6 +159,7 @@ def put_things(world: World) -> Things:
         )
         payment = _payment(ids.emma_account, bank.bank_id)
         confirm, reset, claim, change_email, refused_change = _links(ids, contact.email)
+        invited, accept = _invitation(ids.emma_account)
         shop = db.session.get_one(Shop, ids.shop)
         shop.logo_key = storage.put(storage.content_key("brand", GIF, "gif"), GIF)
         found = Things(
@@ -185,6 +193,9 @@ def put_things(world: World) -> Things:
             change_email=change_email,
             refused_change=refused_change,
             account=db.session.get_one(Customer, ids.emma_account).public_id,
+            draft=_draft(ids.emma_account),
+            invitation=invited.public_id,
+            accept=accept,
             setup=setup_token(now=now),
             logo=shop.logo_key.rpartition("/")[2],
         )
@@ -237,6 +248,32 @@ def _cases(ids: cast.Ids) -> tuple[CollectionCase, CollectionCase]:
         )
     )
     return case, agreed
+
+
+def _draft(customer_id: int) -> str:
+    customer = db.session.get_one(Customer, customer_id)
+    shop = db.session.get_one(Shop, customer.shop_id)
+    lines = [LineInput("Bread", Decimal(2), Decimal(350), Decimal(9), VatCategory.REDUCED)]
+    return create_draft(shop, customer, lines, now=cast.START, actor=Actor.system("test")).public_id
+
+
+def _invitation(customer_id: int) -> tuple[Invitation, str]:
+    guest = Person(email="guest@example.com", created_at=cast.START)
+    db.session.add(guest)
+    db.session.flush()
+    invited = Invitation(
+        customer_id=customer_id, person_id=guest.id, role=Role.READ_ONLY, created_at=cast.START
+    )
+    db.session.add(invited)
+    db.session.flush()
+    secret = tokens.issue(
+        TokenPurpose.INVITATION,
+        guest.id,
+        now=cast.START,
+        customer_id=customer_id,
+        data={"invitation_id": invited.id},
+    )
+    return invited, secret
 
 
 def _bank_payment() -> SandboxPayment:
@@ -341,16 +378,19 @@ def remove_every_shop(world: World) -> None:
     world.app.extensions["shops"].forget()
 
 
-def signed_in(world: World, person_id: int, host: str = cast.HOST) -> PageClient:
-    """A client with a session of this person, begun now."""
+def signed_in(
+    world: World, person_id: int | None, host: str = cast.HOST, *, staff_id: int | None = None
+) -> PageClient:
+    """A client with a session of this person, or of somebody of the shop, begun now."""
     token = secrets.token_urlsafe(32)
     with writing(world, world.ids.other_shop if host == cast.OTHER_HOST else world.ids.shop):
         now = clock.now()
         db.session.add(
             sessions.SessionRow(
                 token_hash=sessions.token_hash(token),
-                principal=f"person:{person_id}",
+                principal=f"person:{person_id}" if staff_id is None else f"staff:{staff_id}",
                 person_id=person_id,
+                staff_id=staff_id,
                 csrf_secret=secrets.token_hex(32),
                 started_at=now,
                 last_seen_at=now,
@@ -361,5 +401,9 @@ def signed_in(world: World, person_id: int, host: str = cast.HOST) -> PageClient
     client = world.app.test_client()
     assert isinstance(client, PageClient)
     client.host = host
-    client.set_cookie("__Host-loket_person", token, domain=host, secure=True, path="/")
+    if staff_id is None:
+        client.set_cookie("__Host-loket_person", token, domain=host, secure=True, path="/")
+    else:
+        client.pages = ("/office",)
+        client.set_cookie("__Secure-loket_staff", token, domain=host, secure=True, path="/office")
     return client

@@ -29,7 +29,7 @@ from tests.conftest import make_app
 from tests.page_client import PageClient, find_all, parse, text_of
 from tests.payments_world import World
 from tests.services import IN_TURN
-from tests.walk.cases import CUSTOMER, DETAILS, PUBLIC, SETUP_FORM
+from tests.walk.cases import CUSTOMER, DETAILS, PUBLIC, SETUP_FORM, STAFF
 from tests.walk.stage import EMMAS_ACCOUNT, PLAN, Things, put_things, remove_every_shop, signed_in, writing
 
 pytestmark = pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")
@@ -53,6 +53,8 @@ class Form:
     valid: dict[str, str] = field(default_factory=dict)
     refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
     by_emma: bool = False
+    #: In the office, by Saskia.
+    by_staff: bool = False
     #: What stands beside an attack on one field, so that nothing is taken by accident; else ``valid``.
     beside: dict[str, str] | None = None
     #: Fields that take any text, or nearly: the forms' own tests try them.
@@ -89,6 +91,34 @@ SWITCHES = (
     "mail_new_invoice", "mail_payment_confirmation", "mail_payment_reminders", "mail_renewal_notices",
     "mail_status_changes", "mail_order_confirmation",
 )  # fmt: skip
+
+#: It begins on no day, so that nothing is taken by accident.
+NOTICE_TYPED = {
+    "type": "vacation", "title": "Closed", "body": "Until Monday", "colour": "", "audience": "all", "tags": "",
+    "starts_at": "x", "expires_at": "", "is_permanent": "y", "is_active": "y",
+}  # fmt: skip
+NOTICE_REFUSED: dict[str, tuple[str, ...]] = {
+    "type": ("", "x", "VACATION", HUGE, "\0"),
+    "title": EMPTY_AND_LONG,
+    "body": (HUGE, "a\0b"),
+    "colour": ("x", "#12", "#gggggg", "7a3b12;", HUGE, "\0", "\u0661" * 6),
+    "audience": ("", "x", "some", "ALL", HUGE, "\0"),
+    "tags": (HUGE, "a\0b", "x," * 30),
+    "starts_at": ("", "x", "0001-01-01T00:00", "9999-12-31T23:59", "2026-02-30T10:00", HUGE, "\0", "\u0661"),
+    "expires_at": ("x", "0001-01-01T00:00", "9999-12-31T23:59", HUGE, "\0", "\u0661"),
+    # A button, which shows the form again: tests/blueprints/office/test_notifications.py.
+    "preview": (),
+}
+#: Beside a quantity that cannot be read, so that nothing is taken by accident.
+DRAFT_REFUSED: dict[str, tuple[str, ...]] = {
+    "lines-0-description": (HUGE, "a\0b"),
+    "lines-0-quantity": ("", "x", "1,000.5.5", "NaN", "1e3", "9" * 400, HUGE, "1\0", "\u0661"),
+    "lines-0-unit_price": ("", "x", "NaN", "1e3", "9" * 400, HUGE, "1\0", "\u0661"),
+    "lines-0-vat": ("", "x", "standard:20", "standard", "reduced:21", HUGE, "\0"),
+    "note": (HUGE, "a\0b"),
+    # A button, which shows the form again with a line more: tests/blueprints/office/test_drafts.py.
+    "add": (),
+}
 
 FORMS: dict[str, Form] = {
     "log-in": Form(
@@ -415,6 +445,180 @@ FORMS: dict[str, Form] = {
         by_emma=True,
     ),
     "dismiss": Form(lambda t: "/customer/notifications/nothing/dismiss", by_emma=True),
+    "office log-in": Form(
+        lambda t: "/office/login",
+        {"email": "who@example.com", "password": "wrong password here"},
+        {"email": ADDRESSES, "password": ("", HUGE, "a\0b")},
+        keeps="email",
+        writes=("login_events",),
+    ),
+    "office log-out": Form(lambda t: "/office/logout", empty=(303, 400)),
+    "office preferences": Form(
+        lambda t: "/office/preferences",
+        {"theme": "dark", "locale": "en", "next": "/office"},
+        {"theme": ("", "x", "DARK", HUGE, "\0"), "locale": ("", "de", HUGE, "\0", "nl_NL")},
+        beside={"theme": "x", "locale": "x"},
+        by_staff=True,
+        empty=(303,),
+    ),
+    "office preview": Form(
+        lambda t: "/office/tickets/preview", {"body": "**x**"}, by_staff=True, empty=(200,)
+    ),
+    "answer": Form(
+        lambda t: f"/office/tickets/{t.ticket}/answer",
+        {"body": "", "files": "", "by_mail": "y", "key": "a" * 22},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000), "key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "note": Form(
+        lambda t: f"/office/tickets/{t.ticket}/note",
+        {"body": "", "files": "", "key": "a" * 22},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000), "key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "new customer": Form(
+        lambda t: "/office/customers/new",
+        {
+            "kind": "consumer",
+            "name": "A",
+            "email": "no address",
+            "company": "",
+            "phone": "",
+            "street": "",
+            "postal_code": "",
+            "city": "",
+            "country": "NL",
+            "vat_number": "",
+            "chamber_number": "",
+            "invites": "y",
+        },
+        {
+            "kind": ("", "x", "CONSUMER", HUGE, "\0"),
+            "name": EMPTY_AND_LONG,
+            "email": ADDRESSES,
+            "company": (HUGE, "a\0b"),
+            "phone": (HUGE, "a\0b", "call me", "1", "+99912"),
+            "street": (HUGE, "a\0b"),
+            "postal_code": (HUGE, "a\0b", "x" * 21),
+            "city": (HUGE, "a\0b"),
+            "country": ("", "XX", "nl", "NLD", HUGE, "\0"),
+            "vat_number": ("x", HUGE, "\0"),
+            "chamber_number": ("x", HUGE, "\0"),
+        },
+        by_staff=True,
+        keeps="email",
+    ),
+    "new draft": Form(
+        lambda t: f"/office/invoices/new?customer={t.account}",
+        {
+            "lines-0-description": "Bread",
+            "lines-0-quantity": "x",
+            "lines-0-unit_price": "3.50",
+            "lines-0-vat": "reduced:9",
+            "note": "",
+            "key": "a" * 22,
+        },
+        DRAFT_REFUSED | {"key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+    ),
+    "draft": Form(
+        lambda t: f"/office/invoices/{t.draft}/edit",
+        {
+            "lines-0-description": "Bread",
+            "lines-0-quantity": "x",
+            "lines-0-unit_price": "3.50",
+            "lines-0-vat": "reduced:9",
+            "note": "",
+            "version": "1",
+        },
+        DRAFT_REFUSED | {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "delete a draft": Form(
+        lambda t: f"/office/invoices/{t.draft}/delete",
+        {"version": "x"},
+        {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "finalise": Form(
+        lambda t: f"/office/invoices/{t.draft}/finalise",
+        {"version": "x", "sends": "y"},
+        {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "send an invoice": Form(lambda t: "/office/invoices/nothing/send", by_staff=True),
+    "register a payment": Form(
+        lambda t: f"/office/invoices/{t.invoice}/payment",
+        {"amount": "-1", "method": "transfer", "paid_on": "2026-11-01", "reference": "", "key": "a" * 22},
+        {
+            # More than what is open becomes credit, and a million is written like this in Dutch.
+            "amount": tuple(each for each in AMOUNTS if each not in ("99999", "1.000.000")),
+            "method": ("", "x", "ideal", "TRANSFER", HUGE, "\0"),
+            "paid_on": ("", "x", "2999-01-01", "0001-01-01", "2026-02-30", HUGE, "\0", "\u0661"),
+            "reference": (HUGE, "a\0b"),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_staff=True,
+        keeps="amount",
+    ),
+    "credit": Form(
+        lambda t: f"/office/invoices/{t.invoice}/credit",
+        {"lines": "7", "note": "", "left": "12100"},
+        {
+            "lines": ("", "x", "0", "2", "-1", "9" * 400, HUGE, "\0", "\u0661"),
+            "note": (HUGE, "a\0b"),
+            "left": ("", "x", "-1", HUGE, "\0", "\u0661"),
+        },
+        by_staff=True,
+    ),
+    "new notification": Form(
+        lambda t: "/office/notifications/new",
+        NOTICE_TYPED | {"key": "a" * 22},
+        NOTICE_REFUSED | {"key": ("", "x", HUGE, "\0" * 22)},
+        by_staff=True,
+        keeps="title",
+    ),
+    "notification": Form(
+        lambda t: f"/office/notifications/{t.notice}",
+        NOTICE_TYPED | {"version": "1"},
+        NOTICE_REFUSED | {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+        keeps="title",
+    ),
+    "look at a notification": Form(
+        lambda t: "/office/notifications/preview", NOTICE_TYPED, by_staff=True, empty=(200,)
+    ),
+    "take down": Form(lambda t: "/office/notifications/nothing/deactivate", by_staff=True),
+    "invite": Form(
+        lambda t: f"/office/customers/{t.account}/invite",
+        {"email": "no address", "role": "owner"},
+        {"email": ADDRESSES, "role": ("", "king", "OWNER", HUGE, "\0")},
+        by_staff=True,
+        keeps="email",
+    ),
+    "revoke an invitation": Form(
+        lambda t: f"/office/customers/{t.account}/invitations/nothing/revoke", by_staff=True
+    ),
+    "accept an invitation": Form(
+        lambda t: f"/invitation/{t.accept}",
+        {"password": "short"},
+        {"password": PASSWORDS},
+        free=("password",),
+    ),
+    "decide": Form(
+        lambda t: f"/office/tickets/{t.ticket}/move",
+        {"move": "x"},
+        {"move": ("", "x", "REVIEW", "customer_reply", HUGE, "\0")},
+        by_staff=True,
+    ),
+    "prioritise": Form(
+        lambda t: f"/office/tickets/{t.ticket}/priority",
+        {"priority": "x"},
+        {"priority": ("", "x", "HIGH", HUGE, "\0")},
+        by_staff=True,
+    ),
     "bank": Form(
         lambda t: f"/sandbox/{t.bank_payment}",
         {"decision": "x", "notice": "never"},
@@ -462,6 +666,8 @@ NOT_SHOWN = {
     "subscriptions.withdraw",
     "subscriptions.keep",
     "support.preview",
+    "office.tickets.preview",
+    "office.notifications.look",
     "invoices.restart_several",
 }
 #: What stands in many forms and is tried in each of them.
@@ -520,7 +726,13 @@ def row_counts(world: World) -> dict[str, int]:
 
 
 def sender(world: World, form: Form, language: str = "en") -> PageClient:
-    client: Any = signed_in(world, world.ids.emma) if form.by_emma else world.app.test_client()
+    client: Any = world.app.test_client()
+    if form.by_emma or form.by_staff:
+        client = (
+            signed_in(world, world.ids.emma)
+            if form.by_emma
+            else signed_in(world, None, staff_id=world.ids.saskia)
+        )
     client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
     return client
 
@@ -612,8 +824,12 @@ def test_every_field_is_tried(here: tuple[World, Things]) -> None:
         endpoint = adapter.match(urlsplit(form.path(things)).path, method="POST")[0]
         tried.setdefault(endpoint, set(EVERYWHERE)).update(form.valid, form.refused)
     seen, missing = set(), set()
-    for who, cases in ((world.ids.emma, CUSTOMER), (None, PUBLIC)):
-        client: Any = world.app.test_client() if who is None else signed_in(world, who)
+    clients: tuple[tuple[Any, Any], ...] = (
+        (signed_in(world, world.ids.emma), CUSTOMER),
+        (world.app.test_client(), PUBLIC),
+        (signed_in(world, None, staff_id=world.ids.saskia), STAFF),
+    )
+    for client, cases in clients:
         client.checks = False
         for key, case in cases.items():
             if key[1] != "GET" or getattr(case, "headers", None) is not None:
@@ -674,7 +890,9 @@ def test_no_value_breaks_a_form(here: tuple[World, Things], trial: Trial, which:
                 trial.wrong.append(f"{into}={name(value)} leads to {location}")
             if "<script>alert" in answer.get_data(as_text=True):
                 trial.wrong.append(f"{into}={name(value)} comes back as markup")
-            if client.get_cookie("__Host-loket_person", domain=client.host) is None and form.by_emma:
+            mine = ("__Secure-loket_staff", "/office") if form.by_staff else ("__Host-loket_person", "/")
+            kept = client.get_cookie(mine[0], domain=client.host, path=mine[1]) is not None
+            if not kept and (form.by_emma or form.by_staff):
                 trial.wrong.append(f"{into}={name(value)} ended the session")
 
 
@@ -853,12 +1071,21 @@ PAGES = (
     "/", "/login", "/register", "/customer", "/customer/invoices", "/customer/orders", "/customer/subscriptions",
     "/customer/support", "/customer/support/new", "/customer/contacts", "/customer/notifications", "/customer/profile",
     "/customer/settings", "/customer/collections",
+    "/office", "/office/login", "/office/tickets", "/office/customers",
+    "/office/invoices", "/office/invoices/new", "/office/notifications",
 )  # fmt: skip
 PARTS = ("status", "q", "after", "before")
 OWN_PARTS = {
     "pdf": ("language", "save"),
     "return": ("piece",),
     "/login": ("next",),
+    "/office/login": ("next",),
+    "/office": ("x",),
+    "/office/notifications": ("status", "after", "before"),
+    "/office/invoices": ("status", "q", "after", "before"),
+    "/office/invoices/new": ("customer", "q"),
+    "/office/customers": ("q", "after", "before"),
+    "/office/tickets": ("status", "type", "priority", "q", "after", "before"),
     "/customer/support/new": ("about", "type"),
     "link": ("x",),
     "bank": ("x",),
@@ -875,7 +1102,9 @@ def test_no_query_breaks_a_page(here: tuple[World, Things], trial: Trial, page: 
         "return": f"/pay/return/{things.payment}",
         "bank": f"/sandbox/{things.bank_payment}",
     }.get(page, page)
-    client = signed_in(world, world.ids.emma)
+    client = sender(world, Form(lambda t: path, by_emma=True))
+    if path.startswith("/office/"):
+        client = sender(world, Form(lambda t: path, by_staff=path != "/office/login"))
     client.checks = page not in ("pdf", "return")
     for part in OWN_PARTS.get(page, PARTS if page.startswith("/customer/") else ("x",)):
         for value in (*ATTACKS, "x" * 10_000, "W10", "eyJ4IjogMX0"):
@@ -884,7 +1113,7 @@ def test_no_query_breaks_a_page(here: tuple[World, Things], trial: Trial, page: 
             answer = trial.judge(
                 f"{part}={name(value)}",
                 lambda address=address: client.get(address),  # type: ignore[misc]
-                allowed=(200, 303, 404) if page == "pdf" else (200, 303),
+                allowed=(200, 303, 404) if page in ("pdf", "/office/invoices/new") else (200, 303),
             )
             assert (
                 "<script>alert" not in answer.get_data(as_text=True)
@@ -909,12 +1138,16 @@ OBJECTS = (
     "/customer/collections/{}/method",
     "/pay/{}", "/pay/return/{}", "/confirm/{}", "/reset-password/{}", "/claim/{}", "/change-email/{}", "/sandbox/{}",
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
+    "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}", "/office/customers/{}",
+    "/office/invoices/{}", "/office/invoices/{}/edit", "/office/invoices/{}/pdf", "/invitation/{}",
+    "/office/notifications/{}",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("address", OBJECTS)
 def test_no_name_in_an_address_breaks_a_page(here: tuple[World, Things], trial: Trial, address: str) -> None:
-    client = signed_in(here[0], here[0].ids.emma)
+    in_office = address.startswith("/office")
+    client = sender(here[0], Form(lambda t: address, by_emma=not in_office, by_staff=in_office))
     for value in ATTACKS:
         limiter.reset()
         path = address.format(quote(value, safe=""))

@@ -15,8 +15,9 @@ from portal.core import clock
 from portal.core.access import OWN, Audience, rule_of
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus
 from portal.domain.orders.models import Order
-from portal.domain.people.models import Membership, Role
+from portal.domain.people.models import Membership, Role, Staff, StaffRole
 from portal.domain.people.permissions import PERMISSIONS
+from portal.domain.people.staff_permissions import STAFF_PERMISSIONS
 from portal.domain.shops.models import Mode, Shop, ShopDomain
 from portal.domain.subscriptions.models import Subscription
 from portal.extensions import db, limiter
@@ -254,6 +255,72 @@ def replayed(client: PageClient) -> PageClient:
     return thief
 
 
+# The office: a role of the shop holds for all of it, and for nothing of another shop.
+
+
+@named(STAFF)
+def test_the_office_opens_for_its_own_staff_alone(
+    world: World, things: Things, login: Login, key: Key
+) -> None:
+    case, method = STAFF[key], key[1]
+    path = case.path(things)
+    if not case.is_list:
+        answer = ask(signed_in(login, "wim"), method, path, case.data)
+        assert answer.status_code == 404, f"the other shop's staff learn of {path}"
+    elif method == "GET":
+        text = signed_in(login, "wim").get(path).get_data(as_text=True)
+        assert not [name for name in things.of_emma() if name in text], f"Wim reads of Emma on {path}"
+    as_saskia = signed_in(login, "saskia")
+    thief = visitor(world, cast.OTHER_HOST)
+    stolen = as_saskia.get_cookie("__Secure-loket_staff", domain=cast.HOST, path="/office")
+    assert stolen is not None
+    thief.set_cookie(
+        "__Secure-loket_staff", stolen.value, domain=cast.OTHER_HOST, secure=True, path="/office"
+    )
+    for outsider in (thief, visitor(world), signed_in(login, "emma")):
+        answer = ask(outsider, method, path, case.data)
+        assert answer.status_code == 303 and answer.location.startswith("/office/login"), answer.status
+    # Last, as it may change something.
+    answer = ask(as_saskia, method, path, case.data, is_page=case.is_page)
+    assert answer.status_code in (200, 302, 303), answer.get_data(as_text=True)
+    assert "/office/login" not in (answer.location or "")
+
+
+@named(STAFF)
+@pytest.mark.parametrize("role", [StaffRole.SUPPORT, StaffRole.READ_ONLY])
+def test_staff_without_the_right_are_told_so(
+    world: World, things: Things, login: Login, key: Key, role: StaffRole
+) -> None:
+    case, permission = STAFF[key], rule_of(world.app, key[0]).permission
+    with writing(world):
+        db.session.get_one(Staff, world.ids.kees).role = role
+    answer = ask(signed_in(login, "kees"), key[1], case.path(things), case.data, is_page=case.is_page)
+    if permission == OWN or permission in STAFF_PERMISSIONS[role]:
+        assert answer.status_code in (200, 303)
+    else:
+        assert answer.status_code == 403
+        assert "Your role does not include this page" in answer.get_data(as_text=True)
+
+
+@named(STAFF)
+def test_another_method_is_405_in_the_office(world: World, things: Things, login: Login, key: Key) -> None:
+    path = STAFF[key].path(things)
+    router = world.app.url_map.bind(cast.HOST)
+    taken = {method for method in ("GET", "POST") if router.test(path.partition("?")[0], method)}
+    assert key[1] in taken
+    client = signed_in(login, "saskia")
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - taken:
+        assert client.open(path, method=method).status_code in (400, 405), f"{method} {path}"
+
+
+def test_an_object_of_the_office_is_in_its_path(world: World, things: Things) -> None:
+    for rule in world.app.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            case = STAFF.get((rule.endpoint, method))
+            if case is not None:
+                assert case.is_list == (not rule.arguments and "?" not in case.path(things)), rule
+
+
 def visitor(world: World, host: str = cast.HOST) -> PageClient:
     client: PageClient = world.app.test_client()  # type: ignore[assignment]
     client.host = host
@@ -265,7 +332,8 @@ def test_an_open_page_is_open_in_both_shops(world: World, things: Things, key: K
     case = OPEN[key]
     for host in (cast.HOST, cast.OTHER_HOST):
         answer = ask(visitor(world, host), key[1], case.path(things), case.data)
-        expected = 422 if (key, host) == (("auth.login", "POST"), cast.OTHER_HOST) else case.status
+        is_login = key in {("auth.login", "POST"), ("office.auth.login", "POST")}
+        expected = 422 if is_login and host == cast.OTHER_HOST else case.status
         assert answer.status_code == expected, answer.get_data(as_text=True)
 
 
@@ -412,7 +480,7 @@ def test_a_file_is_what_was_stored(world: World, things: Things, login: Login) -
 @pytest.mark.parametrize("host", ["evil.example.test", "shop.example.test.evil.test", "127.0.0.1", "x", ""])
 def test_an_unknown_host_is_404_before_anything_is_read(world: World, things: Things, host: str) -> None:
     """Two shops are here, so a local host means neither of them."""
-    for case in (*CUSTOMER.values(), *PUBLIC.values()):
+    for case in (*CUSTOMER.values(), *STAFF.values(), *PUBLIC.values()):
         path = case.path(things)
         if path.startswith(("/health", "/static")):
             continue

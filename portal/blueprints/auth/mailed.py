@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.blueprints.auth import bp, demo, limits
+from portal.blueprints.auth import bp, limits
 from portal.blueprints.auth.forms import GrantForm, NewPasswordForm
-from portal.core import clock, device, sessions
+from portal.core import clock, device, sessions, shops
 from portal.core.errors import DomainError, NotFound
 from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
-from portal.domain.people import actions, claims, emails, logins, queries, tokens
+from portal.domain.people import actions, claims, emails, invitations, logins, queries, tokens
 from portal.domain.people.models import OneTimeToken, Person, Role, TokenPurpose
 from portal.extensions import db
 
@@ -45,7 +47,7 @@ def confirm(token: str) -> ResponseReturnValue:
             db.session.rollback()
             return _no_such_link()
         else:
-            if not done.may_enter or not demo.may_log_in():
+            if not done.may_enter or not shops.may_log_in():
                 db.session.commit()
                 flash(_asked_people() if done.is_waiting else _("Your address is confirmed."), "success")
                 return redirect(url_for("auth.login"), 303)
@@ -125,6 +127,53 @@ def claim(token: str) -> ResponseReturnValue:
         return _no_such_link(is_claim=True)
     page = render_template("auth/grant.html", form=form, asker=asked.asker, account=asked.customer.name)
     return page, 422 if form.is_submitted() else 200
+
+
+@bp.route("/invitation/<token>", methods=["GET", "POST"])
+@checked_by_form
+@limits.by_machine("AUTH_LIMIT_LINK")
+def accept(token: str) -> ResponseReturnValue:
+    """Accepts an invitation to an account, with a first password for who has none, and signs that person in."""
+    now = clock.now()
+    link = tokens.find(token, TokenPurpose.INVITATION, now=now)
+    if link is None:
+        return _no_such_link(is_claim=True)
+    try:
+        invited = invitations.get_invited(link)
+    except NotFound:
+        return _no_such_link(is_claim=True)
+    form = NewPasswordForm() if invited.needs_password else PortalForm()
+    if form.validate_on_submit():
+        try:
+            password = form.password.data if isinstance(form, NewPasswordForm) else None
+            done = invitations.accept(link, password, now=now)
+        except DomainError as error:
+            db.session.rollback()
+            form.refuse(error)
+        except NotFound:
+            db.session.rollback()
+            return _no_such_link(is_claim=True)
+        else:
+            return _accepted(done, now=now)
+    page = render_template(
+        "auth/invitation.html",
+        form=form,
+        email=invited.person.email,
+        account=invited.customer.name,
+        needs_password=invited.needs_password,
+    )
+    return page, 422 if form.is_submitted() else 200
+
+
+def _accepted(done: invitations.Invited, *, now: datetime) -> ResponseReturnValue:
+    """Who had a password logs in with it; who chose one just now is in."""
+    if done.needs_password and shops.may_log_in():
+        used = device.describe(request.user_agent.string)
+        logins.welcome(done.person, means="invitation", device=used, language=language(), now=now)
+        sessions.begin(done.person.id, device=used, now=now)
+    db.session.commit()
+    flash(_("You now have access to %(account)s.", account=done.customer.name), "success")
+    return redirect(url_for("home.index"), 303)
 
 
 @bp.route("/change-email/<token>", methods=["GET", "POST"])

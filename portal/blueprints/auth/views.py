@@ -6,9 +6,9 @@ from flask import current_app, flash, redirect, render_template, request, sessio
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.blueprints.auth import bp, demo, limits
+from portal.blueprints.auth import bp, limits
 from portal.blueprints.auth.forms import ForgotForm, LoginForm, RegisterForm
-from portal.core import clock, device, mailer, sessions
+from portal.core import clock, device, mailer, sessions, shops
 from portal.core.errors import DomainError
 from portal.core.forms import checked_by_form
 from portal.core.links import safe_next
@@ -30,7 +30,7 @@ def login() -> ResponseReturnValue:
     if not form.is_submitted():
         form.next.data = safe_next(request.args.get("next"), "")
     if form.validate_on_submit():
-        if not demo.may_log_in():
+        if not shops.may_log_in():
             form.refuse(DomainError(_("The demo can only be used on the machine that it runs on.")))
         else:
             proof, now = logins.prove(form.email.data, form.password.data), clock.now()

@@ -14,15 +14,8 @@ from markupsafe import Markup
 from portal.core import access, brand, markdown
 from portal.core.frame import AlertRow
 from portal.core.sections import FrameScope
-from portal.domain.notices.models import NoticeType
+from portal.domain.notices.models import ICONS, NoticeType
 from portal.domain.people.permissions import Permission
-
-ICONS = {
-    NoticeType.ANNOUNCEMENT: "speakerphone",
-    NoticeType.PRICE_CHANGE: "tag",
-    NoticeType.VACATION: "beach",
-    NoticeType.PROBLEM: "alert-triangle",
-}
 
 #: The same few texts stand on every page of a shop's customers.
 _html = lru_cache(maxsize=256)(markdown.to_html)

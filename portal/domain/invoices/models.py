@@ -116,6 +116,17 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             sqlite_where=sa.text("list_state = 'unpaid'"),
             postgresql_where=sa.text("list_state = 'unpaid'"),
         ),
+        # The office's lists: every document of the shop, and the drafts, of which there are few.
+        sa.Index("ix_documents_office", "shop_id", "mode", "issue_date", "id", "kind", "number"),
+        sa.Index("ix_documents_office_state", "shop_id", "mode", "list_state", "issue_date", "id"),
+        sa.Index(
+            "ix_documents_drafts",
+            "shop_id",
+            "mode",
+            "id",
+            sqlite_where=sa.text("status = 'draft'"),
+            postgresql_where=sa.text("status = 'draft'"),
+        ),
         sa.Index("ix_documents_number", "shop_id", "number"),
         sa.Index("ix_documents_due", "shop_id", "list_state", "due_date", "id"),
         sa.Index("ix_documents_order_id", "order_id"),

@@ -20,6 +20,15 @@ class NoticeType(LabelEnum):
     PROBLEM = "problem", _l("Problem"), "red"
 
 
+#: What stands beside a notice of each type.
+ICONS = {
+    NoticeType.ANNOUNCEMENT: "speakerphone",
+    NoticeType.PRICE_CHANGE: "tag",
+    NoticeType.VACATION: "beach",
+    NoticeType.PROBLEM: "alert-triangle",
+}
+
+
 class Audience(LabelEnum):
     """Whom a notice is for."""
 
@@ -32,7 +41,10 @@ class Notice(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     """A text for customers, from a moment on and until another."""
 
     __tablename__ = "notices"
-    __table_args__ = (sa.Index("ix_notices_shown", "shop_id", "is_active", "starts_at", "id"),)
+    __table_args__ = (
+        sa.Index("ix_notices_shown", "shop_id", "is_active", "starts_at", "id"),
+        sa.Index("ix_notices_office", "shop_id", "starts_at", "id"),
+    )
 
     type: Mapped[NoticeType] = mapped_column(word(NoticeType), default=NoticeType.ANNOUNCEMENT)
     title: Mapped[str] = mapped_column(sa.String(200))

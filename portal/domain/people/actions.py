@@ -39,7 +39,7 @@ def register(wanted: Registration, *, page_language: str, now: datetime) -> Pers
     For a visitor. The answer is the same for a known address: its owner is told that there is an account. It
     inserts first and asks afterwards, so that two at once make one person and both cases take the same time.
     """
-    person, event = _insert_person(wanted, now=now), "person.registered"
+    person, event = insert_person(wanted, now=now), "person.registered"
     if person is None:
         person = queries.find_person_by_email(wanted.email)
         if person is None:
@@ -56,7 +56,8 @@ def register(wanted: Registration, *, page_language: str, now: datetime) -> Pers
     return person
 
 
-def _insert_person(wanted: Registration, *, now: datetime) -> Person | None:
+def insert_person(wanted: Registration, *, now: datetime) -> Person | None:
+    """A person who cannot log in yet; none when there is one of this address. For the actions of this area."""
     person = Person(
         email=queries.normal_email(wanted.email),
         given_name=wanted.given_name,
@@ -162,7 +163,7 @@ def find_or_invite(email: str, *, now: datetime) -> Person | None:
     person = queries.find_person_by_email(email)
     if person is not None or not queries.list_customers_by_email(email):
         return person
-    person = _insert_person(Registration(email=email, given_name="", family_name=""), now=now)
+    person = insert_person(Registration(email=email, given_name="", family_name=""), now=now)
     if person is not None:
         claims.take_name(person, claims.list_claimable(person))
         audit.record("person.registered", person, actor=Actor.system("command"), now=now)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from portal.domain.people import passwords, queries
-from portal.domain.people.models import Customer, LoginEvent, Membership, Person
+from portal.domain.people.models import Customer, LoginEvent, Membership, Person, Staff
 from portal.extensions import db
 
 #: For how long wrong passwords count against an address.
@@ -33,7 +33,7 @@ class Proof:
     fits: bool
     renewed_hash: str | None = field(repr=False, default=None)
 
-    def fits_now(self, person: Person) -> bool:
+    def fits_now(self, person: Person | Staff) -> bool:
         """The same, checked again if the hash was changed meanwhile: a reset, or one made anew."""
         if person.password_hash == self.known_hash:
             return self.fits
@@ -52,6 +52,11 @@ def prove(email: str, password: str) -> Proof:
         )
     )
     db.session.rollback()
+    return held_against(known_hash, email, password)
+
+
+def held_against(known_hash: str | None, email: str, password: str) -> Proof:
+    """A password checked against a stored hash, or against none; no transaction should be open meanwhile."""
     if not passwords.fits(known_hash, password):
         return Proof(email, password, known_hash, fits=False)
     outdated = known_hash is not None and passwords.is_outdated(known_hash)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from portal.core import links, mailer
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.people import queries, tokens
-from portal.domain.people.models import Customer, Person, Role, TokenPurpose
+from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
@@ -24,6 +24,7 @@ PAGES = {
     TokenPurpose.RESET: "auth.reset",
     TokenPurpose.CLAIM: "auth.claim",
     TokenPurpose.EMAIL_CHANGE: "auth.change_email",
+    TokenPurpose.INVITATION: "auth.accept",
 }
 
 
@@ -62,6 +63,18 @@ def claim_requested(owner: Person, asker: Person, customer: Customer, *, now: da
         now=now,
         secret="claim",  # noqa: S106
         values={"asker_email": asker.email, "asker_id": asker.public_id, "account": customer.name},
+        customer_id=customer.id,
+    )
+
+
+def invitation(invited: Invitation, person: Person, customer: Customer, *, now: datetime) -> MailMessage:
+    """Asks somebody to an account; until they accept, nothing is theirs."""
+    return _queue(
+        "invitation",
+        person,
+        now=now,
+        secret="invitation",  # noqa: S106
+        values={"account": customer.name, "invitation_id": invited.public_id},
         customer_id=customer.id,
     )
 
@@ -155,6 +168,29 @@ def _confirm_link(mail: MailMessage, *, now: datetime) -> str | None:
     if person is None or can_log_in(person):
         return None
     return link(person, TokenPurpose.CONFIRM, now=now)
+
+
+@mailer.secret("invitation")
+def _invitation_link(mail: MailMessage, *, now: datetime) -> str | None:
+    invited = db.session.scalar(
+        sa.select(Invitation).where(
+            Invitation.public_id == mail.context["invitation_id"],
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+    )
+    if invited is None:
+        return None
+    # Sent again, the mail brings a new link, and the one before stops working.
+    secret = tokens.issue(
+        TokenPurpose.INVITATION,
+        invited.person_id,
+        now=now,
+        customer_id=invited.customer_id,
+        data={"invitation_id": invited.id},
+    )
+    invited.expires_at = now + tokens.LIFETIMES[TokenPurpose.INVITATION]
+    return links.external(mail.shop_id, PAGES[TokenPurpose.INVITATION], token=secret)
 
 
 @mailer.secret("reset")

@@ -149,6 +149,33 @@ class Membership(Id, ShopOwned, Timestamped, Base):
     customer: Mapped[Customer] = relationship(overlaps="person,memberships")
 
 
+class Invitation(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
+    """Somebody was asked to an account: open until it is accepted, revoked, replaced, or has run out."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
+        sa.ForeignKeyConstraint(["shop_id", "person_id"], ["people.shop_id", "people.id"]),
+        sa.Index(
+            "uq_invitations_open",
+            "customer_id",
+            "person_id",
+            unique=True,
+            sqlite_where=sa.text("accepted_at IS NULL AND revoked_at IS NULL"),
+            postgresql_where=sa.text("accepted_at IS NULL AND revoked_at IS NULL"),
+        ),
+    )
+
+    customer_id: Mapped[int] = mapped_column(BigId)
+    person_id: Mapped[int] = mapped_column(BigId)
+    role: Mapped[Role] = mapped_column(word(Role))
+    expires_at: Mapped[datetime | None] = mapped_column(
+        doc="That of its link, which is made when the mail leaves: none before."
+    )
+    accepted_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
 class ContactPerson(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     """An address that gets copies and cannot log in."""
 
@@ -202,10 +229,13 @@ class OneTimeToken(Id, ShopOwned, Timestamped, Base):
 
 
 class LoginEvent(Id, ShopOwned, Timestamped, Base):
-    """The log-in history of a person: when, how, and from which kind of device."""
+    """The log-in history of a person or somebody of the shop: when, how, and from which kind of device."""
 
     __tablename__ = "login_events"
-    __table_args__ = (sa.Index("ix_login_events_person_id", "person_id", "created_at"),)
+    __table_args__ = (
+        sa.Index("ix_login_events_person_id", "person_id", "created_at"),
+        sa.Index("ix_login_events_staff_id", "staff_id", "created_at"),
+    )
 
     person_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("people.id"))
     staff_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("staff.id"))

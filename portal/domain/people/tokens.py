@@ -20,6 +20,7 @@ LIFETIMES = {
     TokenPurpose.RESET: timedelta(hours=1),
     TokenPurpose.CLAIM: timedelta(days=7),
     TokenPurpose.EMAIL_CHANGE: timedelta(days=1),
+    TokenPurpose.INVITATION: timedelta(days=7),
 }
 
 

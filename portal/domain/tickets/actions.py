@@ -139,7 +139,7 @@ def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticke
     """
     ticket = lock_ticket(ticket_id)
     public_id = _once(said, f"reply:{author.id}:{ticket_id}")
-    if db.session.scalar(sa.select(TicketMessage.id).where(TicketMessage.public_id == public_id)) is not None:
+    if _find_message(public_id) is not None:
         return ticket
     message = _add(ticket, said, public_id, AuthorKind.CUSTOMER, author, now=now)
     ticket.waits_for_customer = False
@@ -151,29 +151,43 @@ def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticke
 
 
 def answer(ticket_id: int, said: Said, *, author: Author, now: datetime) -> TicketMessage:
-    """The shop's answer with a mail that tells the customer. For staff who may write tickets."""
-    message = answer_silently(ticket_id, said, author=author, now=now)
-    mails.answered(db.session.get_one(Ticket, ticket_id), message, now=now)
+    """The shop's answer with a mail that tells the customer. Sent twice it is one. For staff who may write tickets."""
+    message, is_new = _answer(ticket_id, said, author=author, now=now)
+    if is_new:
+        mails.answered(db.session.get_one(Ticket, ticket_id), message, now=now)
     return message
 
 
 def answer_silently(ticket_id: int, said: Said, *, author: Author, now: datetime) -> TicketMessage:
     """The shop's answer without a mail: an open ticket comes under review, and waits for the customer."""
+    return _answer(ticket_id, said, author=author, now=now)[0]
+
+
+def _answer(ticket_id: int, said: Said, *, author: Author, now: datetime) -> tuple[TicketMessage, bool]:
+    """The message, and whether it was not there before."""
     ticket = lock_ticket(ticket_id)
-    message = _add(ticket, said, new_public_id(), AuthorKind.STAFF, author, now=now)
+    public_id = _once(said, f"answer:{author.id}:{ticket_id}")
+    known = _find_message(public_id)
+    if known is not None:
+        return known, False
+    message = _add(ticket, said, public_id, AuthorKind.STAFF, author, now=now)
     actor = Actor.staff(author)
     audit.record("ticket.answered", ticket, actor=actor, now=now, message_id=message.id)
     if ticket.status is TicketStatus.OPEN:
         move_ticket(ticket, Move.REVIEW, actor=actor, now=now)
     ticket.last_staff_reply_at = now
     ticket.waits_for_customer = ticket.status in RUNNING
-    return message
+    return message, True
 
 
 def add_note(ticket_id: int, said: Said, *, author: Author, now: datetime) -> TicketMessage:
-    """An internal note with its files, which no customer ever sees. For staff who may write tickets."""
+    """An internal note with its files, which no customer ever sees. Sent twice it is one. For staff as above."""
     ticket = lock_ticket(ticket_id)
-    message = _add(ticket, said, new_public_id(), AuthorKind.STAFF, author, now=now, is_internal=True)
+    public_id = _once(said, f"note:{author.id}:{ticket_id}")
+    known = _find_message(public_id)
+    if known is not None:
+        return known
+    message = _add(ticket, said, public_id, AuthorKind.STAFF, author, now=now, is_internal=True)
     audit.record("ticket.noted", ticket, actor=Actor.staff(author), now=now, message_id=message.id)
     return message
 
@@ -203,6 +217,22 @@ def end_by_itself(ticket_id: int, move: Move, *, actor: Actor, now: datetime) ->
     if ticket.status is TicketStatus.OPEN:
         move_ticket(ticket, Move.REVIEW, actor=actor, now=now)
     return move_ticket(ticket, move, actor=actor, now=now)
+
+
+def change_priority(ticket_id: int, priority: Priority, *, author: Author, now: datetime) -> Ticket:
+    """How soon the shop means to answer. Twice is once. For staff who may write tickets."""
+    ticket = lock_ticket(ticket_id)
+    if ticket.priority is not priority:
+        before, ticket.priority = ticket.priority, priority
+        audit.record(
+            "ticket.prioritised",
+            ticket,
+            actor=Actor.staff(author),
+            now=now,
+            before=before.value,
+            after=priority.value,
+        )
+    return ticket
 
 
 def attach(message: TicketMessage, files: Sequence[Upload], *, now: datetime) -> None:
@@ -248,6 +278,10 @@ def _is_disputing(ticket: Ticket) -> bool:
         Dispute.ticket_id == ticket.id, Dispute.status == DisputeStatus.OPEN
     )
     return ticket.type is TicketType.DISPUTE and db.session.scalar(running) is not None
+
+
+def _find_message(public_id: str) -> TicketMessage | None:
+    return db.session.scalar(sa.select(TicketMessage).where(TicketMessage.public_id == public_id))
 
 
 def _once(said: Said, purpose: str, *parts: str) -> str:

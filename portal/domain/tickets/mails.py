@@ -177,6 +177,7 @@ def _to_staff(
             "type": type_,
             "priority": priority,
             "excerpt": excerpt(message.body),
+            "ticket_url": links.external(shop.id, "office.tickets.show", public_id=ticket.public_id),
             **said,
         },
         related=f"ticket:{ticket.public_id}",

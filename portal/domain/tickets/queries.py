@@ -142,16 +142,30 @@ def list_messages(ticket_id: int, *, after: str | None = None, before: str | Non
 
     The newest page comes first, and on each page the oldest message.
     """
+    shown = select_messages(ticket_id).where(TicketMessage.is_internal.is_(False))
+    return page_of_messages(shown, after=after, before=before)
+
+
+def select_messages(ticket_id: int) -> sa.Select[*tuple[Any, ...]]:
+    """What conversations show of the messages of a ticket; whoever is no staff must leave out the internal ones."""
+    return sa.select(
+        TicketMessage.id,
+        TicketMessage.author_kind,
+        TicketMessage.author_name,
+        TicketMessage.body,
+        TicketMessage.is_internal,
+        TicketMessage.is_proved,
+        TicketMessage.created_at,
+    ).where(TicketMessage.ticket_id == ticket_id)
+
+
+def page_of_messages(
+    stmt: sa.Select[*tuple[Any, ...]], *, after: str | None, before: str | None
+) -> Page[Any]:
+    """A page of such messages: the newest page comes first, and on each page the oldest message."""
     page = keyset(
         db.session,
-        sa.select(
-            TicketMessage.id,
-            TicketMessage.author_kind,
-            TicketMessage.author_name,
-            TicketMessage.body,
-            TicketMessage.is_proved,
-            TicketMessage.created_at,
-        ).where(TicketMessage.ticket_id == ticket_id, TicketMessage.is_internal.is_(False)),
+        stmt,
         key_columns=[TicketMessage.id.desc()],
         after=after,
         before=before,

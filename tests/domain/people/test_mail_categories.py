@@ -30,7 +30,7 @@ from portal.domain.orders.mails import downloads_granted
 from portal.domain.payments.mails import credit_confirmation, payment_confirmation
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import mails
-from portal.domain.people.models import Customer, Membership, Person
+from portal.domain.people.models import Customer, Invitation, Membership, Person
 from portal.domain.people.recipients import Switch, account_recipients, billing_recipients
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions import mails as subscription_mails
@@ -230,6 +230,9 @@ MAILS: dict[str, Kind] = {
     "change_email": security(lambda s: mails.change_email(s.emma, NEW, session_id=None, now=START), NEW),
     "change_account_email": security(
         lambda s: mails.change_account_email(s.emma, s.account, NEW, now=START), NEW
+    ),
+    "invitation": security(
+        lambda s: mails.invitation(Invitation(public_id="i" * 22), s.emma, s.account, now=START)
     ),
     "email_taken": security(lambda s: mails.email_taken(s.emma, now=START)),
     "email_changed": security(lambda s: mails.email_changed(s.emma, OLD, with_account=True, now=START), OLD),

@@ -14,7 +14,7 @@ from flask_babel import force_locale
 from portal.core import mail_delivery, mailer
 from portal.core.mailer import Category, MailMessage
 from portal.domain.people import mails, queries
-from portal.domain.people.models import Customer, Person
+from portal.domain.people.models import Customer, Invitation, Person
 from portal.extensions import db
 from tests.cast import START, Ids
 
@@ -36,6 +36,9 @@ MAILS: dict[str, Make] = {
     ),
     "change_account_email": lambda emma, bram, account: mails.change_account_email(
         emma, account, emma.email, now=START
+    ),
+    "invitation": lambda emma, bram, account: mails.invitation(
+        Invitation(public_id="i" * 22), emma, account, now=START
     ),
     "email_taken": lambda emma, bram, account: mails.email_taken(emma, now=START),
     "email_changed": lambda emma, bram, account: mails.email_changed(
@@ -95,5 +98,5 @@ def test_a_name_cannot_become_a_header_or_markup(app: Flask, on_stage: Callable[
 
 
 def test_kinds_of_links_are_registered() -> None:
-    for kind in ("confirm", "reset", "claim", "email_change"):
+    for kind in ("confirm", "reset", "claim", "email_change", "invitation"):
         assert mailer.secret_maker(kind)

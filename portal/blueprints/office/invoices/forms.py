@@ -1,0 +1,262 @@
+"""What the pages of an invoice send. Numbers are read in the language of the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import (
+    BooleanField,
+    DateField,
+    FieldList,
+    Form,
+    FormField,
+    HiddenField,
+    SelectField,
+    SelectMultipleField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Regexp
+
+from portal.core import locale, money, vat_area
+from portal.core.errors import DomainError
+from portal.core.forms import PortalForm, hidden_field, text_field
+from portal.core.tables import new_public_id
+from portal.core.templating import language
+from portal.core.vat import TAXED, VatCategory
+from portal.domain.invoices.drafts import LineInput
+from portal.domain.invoices.models import Document
+from portal.domain.payments.registering import BY_HAND
+from portal.domain.shops.models import Shop
+
+TOO_LONG = _l("This is too long.")
+UNREADABLE = _l("The page sent something we could not read. Nothing was lost: please send it again.")
+
+
+def key_field() -> Any:
+    """The name a page gives its form, so that sending it twice does it once."""
+    return text_field(
+        "",
+        field=HiddenField,
+        default=new_public_id,
+        validators=[Regexp(re.compile(r"[\w-]{22}\Z", re.ASCII), message=UNREADABLE)],
+    )
+
+
+def version_field() -> Any:
+    """The version of the row that was shown."""
+    return hidden_field(validators=[Regexp(r"^[0-9]{1,9}$", message=UNREADABLE)])
+
+
+class LineForm(Form):  # type: ignore[misc]
+    """One line of a draft; one without words and without a price is left out."""
+
+    description = text_field(_l("Description"), validators=[Length(max=1000, message=TOO_LONG)])
+    quantity = text_field(_l("Quantity"), validators=[Length(max=40, message=TOO_LONG)])
+    unit_price = text_field(_l("Price each"), validators=[Length(max=40, message=TOO_LONG)])
+    vat = SelectField(_l("VAT"))
+
+
+class DraftForm(PortalForm):
+    """The lines of a draft and a note below them."""
+
+    lines = FieldList(FormField(LineForm), min_entries=1)
+    note = text_field(
+        _l("Note below the lines"),
+        field=TextAreaField,
+        validators=[Length(max=2000, message=TOO_LONG)],
+        render_kw={"rows": 3, "dir": "auto"},
+    )
+
+    def __init__(self, shop: Shop, day: date, **options: Any) -> None:
+        super().__init__(**options)
+        self._choices = vat_choices(shop, day)
+        self._offer()
+
+    def rows(self) -> list[Any]:
+        """The forms of the lines; a field of theirs would hide behind one of the list's own names."""
+        return [entry.form for entry in self.lines]
+
+    def _offer(self) -> None:
+        for line in self.rows():
+            known = {value for value, _label in self._choices}
+            other = [(line.vat.data, line.vat.data)] if self._is_kept(line.vat.data, known) else []
+            line.vat.choices = [SelectChoice(value=v, label=text) for v, text in [*self._choices, *other]]
+
+    def _is_kept(self, value: Any, known: set[str]) -> bool:
+        """A rate that a draft has from before is still one of its own."""
+        return not self.is_submitted() and bool(value) and value not in known
+
+    def add_line(self) -> None:
+        """One more, empty but for the quantity."""
+        self.lines.append_entry({"quantity": "1"})
+        self._offer()
+
+    def show(self, document: Document) -> None:
+        """What a draft says, as it is typed."""
+        while self.lines.entries:
+            self.lines.pop_entry()
+        for line in document.lines:
+            self.lines.append_entry(
+                {
+                    "description": line.description,
+                    "quantity": locale.quantity(line.quantity, language()),
+                    "unit_price": plain_price(line.unit_price, document.currency),
+                    "vat": f"{line.vat_category.value}:{line.vat_rate.normalize():f}",
+                }
+            )
+        self.note.data = document.note
+        self._offer()
+
+    def inputs(self, currency: str) -> list[LineInput] | None:
+        """The lines that were typed; None when one of them cannot be read, which then says why."""
+        found, is_good = [], True
+        for line in self.rows():
+            if not line.description.data and not line.unit_price.data:
+                continue
+            if not line.description.data:
+                line.description.errors = [*line.description.errors, _l("Say what it is for.")]
+                is_good = False
+                continue
+            read = [
+                _read(line.quantity, lambda text: money.parse_quantity(text, language())),
+                _read(line.unit_price, lambda text: money.parse_unit_price(text, language(), currency)),
+            ]
+            category, _colon, rate = (line.vat.data or "").partition(":")
+            if None in read:
+                is_good = False
+            else:
+                found.append(
+                    LineInput(line.description.data, read[0], read[1], Decimal(rate), VatCategory(category))
+                )
+        return found if is_good else None
+
+    def messages(self) -> Iterator[tuple[Any, str | None]]:
+        """Everything that is wrong, with the field it is about."""
+        for message in self.form_errors:
+            yield message, None
+        for line in self.rows():
+            for field in line:
+                for message in field.errors:
+                    yield message, field.id
+        for name, field in self._fields.items():
+            if name != "lines":
+                for message in field.errors:
+                    yield message, field.id if name == "note" else None
+
+
+def _read(field: Any, parse: Callable[[str], Decimal]) -> Any:
+    try:
+        return parse(field.data or "")
+    except DomainError as error:
+        field.errors = [*field.errors, error.message]
+        return None
+
+
+def plain_price(price: Decimal, currency: str) -> str:
+    """A price as it is typed: without its currency and without groups."""
+    places = money.exponent(currency)
+    text = f"{price.scaleb(-places).quantize(Decimal(1).scaleb(-places - money.SCALE)):f}"
+    whole, _point, cents = text.partition(".")
+    cents = cents.rstrip("0").ljust(places, "0")
+    return whole + (locale.decimal_mark(language()) + cents if cents else "")
+
+
+def vat_choices(shop: Shop, day: date) -> list[tuple[str, Any]]:
+    """What VAT a line may have here: the rates of the shop's country, and why there may be none."""
+    rates = vat_area.rates_of(shop.country, day) or {}
+    taxed = [
+        (f"{category.value}:{rate.normalize():f}", locale.percent(rate, language()))
+        for category, known in rates.items()
+        for rate in known
+    ]
+    free = [
+        category
+        for category in VatCategory
+        if category not in TAXED and (category is not VatCategory.SMALL_BUSINESS or shop.small_business)
+    ]
+    none = [(f"{category.value}:0", category.label) for category in free]
+    # A shop of the scheme charges no VAT as a rule.
+    return [*none[::-1], *taxed] if shop.small_business else [*taxed, *none]
+
+
+class NewDraftForm(DraftForm):
+    """A new draft, which the page gives its name."""
+
+    key = key_field()
+
+
+class EditDraftForm(DraftForm):
+    """A draft that is there already, in the version that was shown."""
+
+    version = version_field()
+
+
+class VersionForm(PortalForm):
+    """A step on a draft, in the version that was shown."""
+
+    version = version_field()
+
+
+class FinaliseForm(VersionForm):
+    """The step after which nothing of it changes."""
+
+    sends = BooleanField(_l("Mail it to the customer at once"), default=True)
+
+
+class DayField(DateField):  # type: ignore[misc]
+    """A calendar day; what is none is said in our words and not in those of WTForms."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(_("Fill in a day.")) from None
+
+
+class PaymentForm(PortalForm):
+    """Money that came in elsewhere."""
+
+    amount = text_field(
+        _l("Amount"),
+        validators=[
+            InputRequired(_l("Fill in an amount.")),
+            Length(max=40, message=TOO_LONG),
+        ],
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )
+    method = SelectField(
+        _l("How"),
+        choices=[SelectChoice(value=each.value, label=each.label) for each in BY_HAND],
+        validators=[InputRequired(_l("Choose one of these."))],
+    )
+    paid_on = DayField(_l("On"), validators=[InputRequired(_l("Fill in a day."))])
+    reference = text_field(
+        _l("Reference"),
+        validators=[Length(max=140, message=TOO_LONG)],
+        render_kw={"autocomplete": "off", "maxlength": 140},
+    )
+    key = key_field()
+
+
+class CreditForm(PortalForm):
+    """Which lines to take back, and why. ``left`` is what the page said could still be credited."""
+
+    lines = SelectMultipleField(_l("Lines"), coerce=str, validate_choice=False)
+    note = text_field(
+        _l("Reason"),
+        field=TextAreaField,
+        validators=[Length(max=2000, message=TOO_LONG)],
+        render_kw={"rows": 2, "dir": "auto"},
+    )
+    left = hidden_field(validators=[Regexp(r"^[0-9]{1,15}$", message=UNREADABLE)])
+
+    def positions(self) -> list[int]:
+        """The lines that were ticked."""
+        return [int(value) for value in self.lines.data or () if re.fullmatch(r"[0-9]{1,4}", value, re.ASCII)]

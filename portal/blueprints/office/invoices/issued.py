@@ -1,0 +1,141 @@
+"""What the shop does with an issued invoice: sends it, books money on it, takes lines of it back."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.blueprints.office.invoices import bp, loading, pages
+from portal.blueprints.office.invoices.forms import CreditForm, PaymentForm
+from portal.blueprints.office.invoices.loading import Found
+from portal.core import clock, locale, money
+from portal.core.access import needs
+from portal.core.errors import Conflict, DomainError
+from portal.core.forms import PortalForm, checked_by_form
+from portal.core.templating import language
+from portal.domain.invoices import taking_back
+from portal.domain.invoices.actions import send_invoice
+from portal.domain.invoices.crediting import creditable
+from portal.domain.payments.models import PaymentMethodKind
+from portal.domain.payments.registering import Received, register
+from portal.domain.people.staff_permissions import StaffPermission
+from portal.extensions import db
+
+
+@bp.post("/<public_id>/send")
+@needs(StaffPermission.INVOICES_CHANGE)
+def send(public_id: str) -> ResponseReturnValue:
+    """Mails an issued invoice, once more if need be."""
+    found = _issued(public_id)
+    send_invoice(
+        found.document,
+        shop=loading.shop(),
+        customer=found.customer,
+        now=clock.now(),
+        actor=loading.actor(),
+    )
+    db.session.commit()
+    flash(_("The invoice is on its way, unless the customer switched these mails off."), "success")
+    return redirect(url_for("office.invoices.show", public_id=public_id), 303)
+
+
+@bp.route("/<public_id>/payment", methods=["GET", "POST"])
+@needs(StaffPermission.INVOICES_CHANGE)
+@checked_by_form
+def pay(public_id: str) -> ResponseReturnValue:
+    """Books money that came in elsewhere; what is more than what is open becomes credit."""
+    found = _issued(public_id)
+    shop, form, status = loading.shop(), PaymentForm(), 200
+    if not form.is_submitted():
+        form.amount.data = locale.amount(found.document.open_minor, found.document.currency, language())
+        form.paid_on.data = clock.today(shop.time_zone)
+    elif not form.validate():
+        status = 422
+    else:
+        try:
+            register(
+                found.document.id,
+                Received(
+                    amount_minor=money.parse_amount(
+                        form.amount.data or "", language(), found.document.currency, field="amount"
+                    ),
+                    method=PaymentMethodKind(form.method.data),
+                    paid_on=form.paid_on.data,
+                    reference=form.reference.data or "",
+                    key=form.key.data or "",
+                ),
+                shop=shop,
+                now=clock.now(),
+                actor=loading.actor(),
+            )
+            db.session.commit()
+            flash(_("The payment is booked."), "success")
+            return redirect(url_for("office.invoices.show", public_id=public_id), 303)
+        except DomainError as error:
+            status = _undo(form, error)
+            found = loading.load(public_id)
+    page = render_template(
+        "office/invoices/payment.html", form=form, document=found.document, title=_title(found)
+    )
+    return page, status
+
+
+@bp.route("/<public_id>/credit", methods=["GET", "POST"])
+@needs(StaffPermission.INVOICES_CHANGE)
+@checked_by_form
+def credit(public_id: str) -> ResponseReturnValue:
+    """A credit note on the lines that are ticked: all of them until somebody takes a tick away."""
+    found = _issued(public_id)
+    form, status = CreditForm(), 200
+    if form.is_submitted() and form.validate():
+        try:
+            note = taking_back.take_back(
+                found.document.id,
+                form.positions(),
+                left_minor=int(form.left.data or 0),
+                shop=loading.shop(),
+                customer=found.customer,
+                note=form.note.data or "",
+                now=clock.now(),
+                actor=loading.actor(),
+            )
+            db.session.commit()
+            flash(_("Credit note %(number)s is made.", number=note.number), "success")
+            return redirect(url_for("office.invoices.show", public_id=note.public_id), 303)
+        except DomainError as error:
+            status = _undo(form, error)
+            found = loading.load(public_id)
+    elif form.is_submitted():
+        status = 422
+    left = creditable(found.document)
+    positions = {line.position for line in taking_back.lines_left(found.document)}
+    ticked = set(form.positions()) if form.is_submitted() else positions
+    form.left.data = str(left)
+    page = render_template(
+        "office/invoices/credit.html",
+        form=form,
+        document=found.document,
+        title=_title(found),
+        lines=[line for line in pages.lines_of(found.document) if line.position in positions],
+        ticked=ticked,
+        left_minor=left,
+    )
+    return page, status
+
+
+def _issued(public_id: str) -> Found:
+    found = loading.load(public_id)
+    if not found.is_issued or found.is_credit_note:
+        raise Conflict(_("This is only possible with an issued invoice."))
+    return found
+
+
+def _title(found: Found) -> str:
+    return pages.title_of(found.document)
+
+
+def _undo(form: PortalForm, error: DomainError) -> int:
+    db.session.rollback()
+    form.refuse(error if error.field in form else DomainError(error.message))
+    return 409 if isinstance(error, Conflict) else 422

@@ -1,0 +1,197 @@
+"""What the pages of invoices show, in plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+
+from portal.blueprints.office.invoices.loading import Found
+from portal.core import clock
+from portal.core.references import format_rf
+from portal.core.shops import current_shop
+from portal.core.vat import TAXED
+from portal.domain.invoices import queries, spending
+from portal.domain.invoices.balance import badge
+from portal.domain.invoices.links import payment_url
+from portal.domain.invoices.models import AllocationState, Document, DocumentKind, DocumentStatus, ListState
+from portal.domain.invoices.staff_queries import Filter
+from portal.domain.payments.models import Payment, PaymentStatus
+from portal.domain.payments.queries import list_payments_of
+
+ICONS = {
+    PaymentStatus.PAID: ("circle-check", "green"),
+    PaymentStatus.PENDING: ("clock", "azure"),
+    PaymentStatus.FAILED: ("alert-circle", "red"),
+    PaymentStatus.REVERSED: ("arrow-back-up", "red"),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """An entry of the history, for the timeline. The amount is in minor units."""
+
+    icon: str
+    title: str
+    detail: str | None
+    at: datetime
+    amount_minor: int | None = None
+    currency: str = ""
+    state: Any = None
+    tone: str | None = None
+
+
+def listed(row: Any, today: date) -> SimpleNamespace:
+    """A row of the list. A draft has no number and no date, a credit note nothing that is open."""
+    is_draft = row.status is DocumentStatus.DRAFT
+    is_note = row.kind is DocumentKind.CREDIT_NOTE
+    state = badge(
+        list_state=row.list_state,
+        open_minor=row.open_minor,
+        total_minor=row.total_minor,
+        reversed_at=row.reversed_at,
+        due_date=row.due_date,
+        today=today,
+    )
+    return SimpleNamespace(
+        public_id=row.public_id,
+        title=row.number or _("Draft"),
+        customer_name=row.customer_name,
+        issue_date=row.issue_date,
+        created_at=row.created_at,
+        due_date=None if is_note else row.due_date,
+        total_minor=-row.total_minor if is_note else row.total_minor,
+        open_minor=row.open_minor,
+        currency=row.currency,
+        state=row.status if is_draft else None if is_note else state,
+        is_late=queries.days_overdue(row.list_state, row.due_date, today) > 0 and not is_note,
+    )
+
+
+def filters(chosen: Filter, search: str) -> list[tuple[Any, str, bool]]:
+    """Label, address and whether it is in force, of every filter."""
+    labels = {
+        Filter.ALL: _("All"),
+        Filter.DRAFT: _("Drafts"),
+        Filter.UNPAID: ListState.UNPAID.label,
+        Filter.PENDING: ListState.PENDING.label,
+        Filter.OVERDUE: _("Overdue"),
+        Filter.PAID: ListState.PAID.label,
+        Filter.CREDIT_NOTES: _("Credit notes"),
+    }
+    return [
+        (
+            label,
+            url_for(
+                "office.invoices.index",
+                status=None if each is Filter.ALL else each.value,
+                q=search or None,
+            ),
+            each is chosen,
+        )
+        for each, label in labels.items()
+    ]
+
+
+def lines_of(document: Document) -> list[SimpleNamespace]:
+    """The lines as ``components/document.html`` shows them."""
+    return [
+        SimpleNamespace(
+            position=line.position,
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            vat_category=line.vat_category,
+            vat_rate=line.vat_rate,
+            amount_minor=line.gross_minor if document.prices_include_vat else line.net_minor,
+        )
+        for line in document.lines
+    ]
+
+
+def show(found: Found) -> dict[str, Any]:
+    """Everything on the page of a document."""
+    document, customer = found.document, found.customer
+    payments = list_payments_of(document.id) if found.is_issued and not found.is_credit_note else []
+    uses = spending.list_uses(document.id) if found.is_issued and not found.is_credit_note else []
+    today = clock.today(current_shop().time_zone)
+    return {
+        "document": document,
+        "customer": customer,
+        "title": title_of(document),
+        "badge": document.status
+        if not found.is_issued
+        else None
+        if found.is_credit_note
+        else queries.badge_of(document, today),
+        "is_draft": found.is_draft,
+        "is_payable": document.status is DocumentStatus.OPEN and not found.is_credit_note,
+        "is_creditable": found.is_issued and not found.is_credit_note,
+        "is_issued": found.is_issued,
+        "reference": format_rf(document.reference) if document.reference else "",
+        "lines": lines_of(document),
+        "vat_groups": [
+            SimpleNamespace(
+                category=group.vat_category,
+                label=None if group.vat_category in TAXED else group.vat_category.label,
+                rate=group.vat_rate,
+                net_minor=group.net_minor,
+                vat_minor=group.vat_minor,
+            )
+            for group in document.vat_groups
+        ],
+        "sums": [
+            (label, -minor)
+            for label, minor in ((_("Credited"), document.credited_minor), (_("Paid"), document.paid_minor))
+            if minor
+        ],
+        "credit_notes": queries.list_credit_notes(document)
+        if found.is_issued and not found.is_credit_note
+        else [],
+        "history": _history(document, payments, uses),
+        "link": payment_url(document) if found.is_issued and not found.is_credit_note else None,
+        "pdf_url": url_for("office.invoices.download", public_id=document.public_id)
+        if found.file is not None
+        else None,
+    }
+
+
+def title_of(document: Document) -> str:
+    """What a document is called."""
+    if document.number is None:
+        return str(_("Draft"))
+    return f"{document.kind.label} {document.number}"
+
+
+def _history(
+    document: Document, payments: list[tuple[Payment, int]], uses: list[tuple[datetime, int, AllocationState]]
+) -> list[Event]:
+    events = [_payment_event(payment, amount) for payment, amount in payments]
+    events += [
+        Event("receipt-refund", _("Paid with credit"), None, at, amount, document.currency)
+        for at, amount, state in uses
+        if state is AllocationState.BOOKED
+    ]
+    if document.finalised_at is not None:
+        events.append(Event("file-text", _("Finalised"), None, document.finalised_at))
+    events.append(Event("history", _("Draft made"), None, document.created_at))
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _payment_event(payment: Payment, amount_minor: int) -> Event:
+    icon, tone = ICONS.get(payment.status, ("circle-x", None))
+    parts = [payment.details.get("reference"), payment.details.get("account")]
+    return Event(
+        icon,
+        str(payment.method.label),
+        " · ".join(str(part) for part in parts if part) or None,
+        payment.paid_at or payment.created_at,
+        amount_minor,
+        payment.currency,
+        payment.status,
+        tone,
+    )

@@ -1,0 +1,58 @@
+"""What the pages of a ticket send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, HiddenField, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import AnyOf, InputRequired
+
+from portal.core.forms import PortalForm
+from portal.core.message_forms import MessageForm, files_field, message_field
+from portal.domain.tickets.models import Priority
+from portal.domain.tickets.states import Move
+
+
+class AnswerForm(MessageForm):
+    """An answer to the customer."""
+
+    body = message_field()
+    files = files_field()
+    by_mail = BooleanField(_l("Also send a mail that there is an answer"), default=True)
+
+
+class NoteForm(MessageForm):
+    """A note among colleagues. It stands on the page of the answer, so its fields have ids of their own."""
+
+    body = message_field(_l("Note"))
+    files = files_field()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for field in (self.body, self.files):
+            field.id = field.label.field_id = f"note-{field.name}"
+
+
+class MoveForm(PortalForm):
+    """A decision; the page shows its buttons."""
+
+    move = HiddenField(
+        validators=[
+            AnyOf(
+                [move.value for move in Move if move is not Move.CUSTOMER_REPLY],
+                message=_l("Choose one of these."),
+            )
+        ]
+    )
+
+
+class PriorityForm(PortalForm):
+    """How soon the shop means to answer."""
+
+    priority = SelectField(
+        _l("Priority"),
+        choices=[SelectChoice(value=each.value, label=each.label) for each in Priority],
+        validators=[InputRequired(_l("Choose a priority."))],
+    )

@@ -1,0 +1,173 @@
+"""What the shop sees of its tickets: everybody's, internal notes included. For staff who may see tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.core.counting import BADGE, count_up_to
+from portal.core.errors import NotFound
+from portal.core.pagination import Page, keyset
+from portal.domain.invoices.models import Document
+from portal.domain.orders.models import Order
+from portal.domain.people.models import Customer
+from portal.domain.shops.models import Mode
+from portal.domain.subscriptions.models import Subscription
+from portal.domain.tickets.models import (
+    Priority,
+    Ticket,
+    TicketAttachment,
+    TicketMessage,
+    TicketStatus,
+    TicketType,
+    TicketView,
+)
+from portal.domain.tickets.queries import page_of_messages, select_messages
+from portal.extensions import db
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is narrowed to. ``is_waiting``: running, and the next word is the shop's."""
+
+    status: TicketStatus | None = None
+    is_waiting: bool = False
+    type: TicketType | None = None
+    priority: Priority | None = None
+    search: str = ""
+
+
+def waiting() -> list[sa.ColumnElement[bool]]:
+    """Tickets in which the shop has the next word. Written out: no plan for parameters may use their index."""
+    running = Ticket.status.in_([sa.literal_column("'open'"), sa.literal_column("'in_review'")])
+    return [running, Ticket.waits_for_customer == sa.false()]
+
+
+def waiting_count(shop_id: Any) -> sa.ScalarSelect[int]:
+    """How many of them there are, for the badge and no further."""
+    return count_up_to(BADGE, Ticket, Ticket.shop_id == shop_id, *waiting())
+
+
+def list_for_staff(wanted: Wanted, *, after: str | None = None, before: str | None = None) -> Page[Any]:
+    """A page of the shop's tickets, the latest message first; searched by number, subject, and whose it is."""
+    stmt = sa.select(
+        Ticket.public_id,
+        Ticket.number,
+        Ticket.subject,
+        Ticket.type,
+        Ticket.status,
+        Ticket.priority,
+        Ticket.last_message_at,
+        Ticket.waits_for_customer,
+        Customer.name.label("customer_name"),
+    ).join(Customer, Customer.id == Ticket.customer_id)
+    if wanted.is_waiting:
+        stmt = stmt.where(*waiting())
+    elif wanted.status is not None:
+        stmt = stmt.where(Ticket.status == wanted.status)
+    if wanted.type is not None:
+        stmt = stmt.where(Ticket.type == wanted.type)
+    if wanted.priority is not None:
+        stmt = stmt.where(Ticket.priority == wanted.priority)
+    if wanted.search:
+        stmt = stmt.where(
+            sa.or_(
+                *(
+                    column.icontains(wanted.search, autoescape=True)
+                    for column in (Ticket.number, Ticket.subject, Customer.name, Customer.email)
+                )
+            )
+        )
+    return keyset(
+        db.session,
+        stmt,
+        key_columns=[Ticket.last_message_at.desc(), Ticket.id.desc()],
+        after=after,
+        before=before,
+    )
+
+
+def list_of_customer(customer_id: int) -> Sequence[Any]:
+    """The latest tickets of a customer, for the customer's page."""
+    return db.session.execute(
+        sa.select(Ticket.public_id, Ticket.number, Ticket.subject, Ticket.status, Ticket.last_message_at)
+        .where(Ticket.customer_id == customer_id)
+        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
+        .limit(10)
+    ).all()
+
+
+def get_for_staff(public_id: str, *, mode: Mode) -> Any:
+    """The row of one ticket with what it is about and whose it is; ``NotFound`` for any other shop's.
+
+    ``seen_at`` is when somebody of the account last looked at it. What it is about is None where it is of
+    another mode.
+    """
+    seen = sa.select(sa.func.max(TicketView.viewed_at)).where(
+        TicketView.ticket_id == Ticket.id, TicketView.person_id.is_not(None)
+    )
+    row = db.session.execute(
+        sa.select(
+            Ticket.id,
+            Ticket.public_id,
+            Ticket.number,
+            Ticket.subject,
+            Ticket.type,
+            Ticket.status,
+            Ticket.priority,
+            Ticket.created_at,
+            Ticket.resolved_at,
+            Ticket.last_message_at,
+            Ticket.waits_for_customer,
+            Ticket.customer_id,
+            Ticket.document_id,
+            Ticket.order_id,
+            Ticket.subscription_id,
+            seen.scalar_subquery().label("seen_at"),
+            Customer.public_id.label("customer_public_id"),
+            Customer.name.label("customer_name"),
+            Customer.company.label("customer_company"),
+            Customer.kind.label("customer_kind"),
+            Customer.email.label("customer_email"),
+            Customer.phone.label("customer_phone"),
+            Customer.created_at.label("customer_since"),
+            Document.public_id.label("document_public_id"),
+            Document.number.label("document_number"),
+            Order.number.label("order_number"),
+            Subscription.name.label("subscription_name"),
+        )
+        .join(Customer, Customer.id == Ticket.customer_id)
+        .outerjoin(
+            Document,
+            sa.and_(Document.id == Ticket.document_id, Document.mode == mode, Document.number.is_not(None)),
+        )
+        .outerjoin(Order, sa.and_(Order.id == Ticket.order_id, Order.mode == mode))
+        .outerjoin(
+            Subscription, sa.and_(Subscription.id == Ticket.subscription_id, Subscription.mode == mode)
+        )
+        .where(Ticket.public_id == public_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"no ticket {public_id}")
+    return row
+
+
+def list_all_messages(ticket_id: int, *, after: str | None = None, before: str | None = None) -> Page[Any]:
+    """A page of the conversation with internal notes; the newest page first, and on it the oldest message."""
+    return page_of_messages(select_messages(ticket_id), after=after, before=before)
+
+
+def get_file_for_staff(public_id: str, *, ticket: str) -> Any:
+    """A file of a message of a ticket, of an internal note too: name, media_type, storage_key; else ``NotFound``."""
+    row = db.session.execute(
+        sa.select(TicketAttachment.name, TicketAttachment.media_type, TicketAttachment.storage_key)
+        .join(TicketMessage, TicketMessage.id == TicketAttachment.message_id)
+        .join(Ticket, Ticket.id == TicketMessage.ticket_id)
+        .where(TicketAttachment.public_id == public_id, Ticket.public_id == ticket)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"no file {public_id}")
+    return row

@@ -1,0 +1,252 @@
+"""Customers in the office: finding, making and inviting them, and accepting on the customer's side."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.core.mail_message import MailMessage
+from portal.domain.people import staff_queries
+from portal.domain.people.models import Customer, CustomerKind, Invitation, Membership, Person, Role
+from portal.extensions import db
+from tests.blueprints.auth.conftest import Mailbox, text_of
+from tests.cast import START, make_invoice
+from tests.page_client import find_all, parse
+from tests.page_client import text_of as words_of
+from tests.rows import HOSTILE, make_contact, make_ticket
+from tests.statements import counted, plans
+
+LIST = "/office/customers"
+NEW = {"kind": "consumer", "name": "Piet Peters", "email": "Piet@Example.net", "country": "NL"}
+SLOW = re.compile(r"TEMP B-TREE|SCAN (?!anon_|CONSTANT)|Sort|Seq Scan")
+
+
+def text(response: Any) -> str:
+    return words_of(parse(response.get_data(as_text=True)))
+
+
+def names(response: Any) -> list[str]:
+    links = find_all(parse(response.get_data(as_text=True)), "a")
+    return [words_of(link) for link in links if "row-link" in link.attrib.get("class", "")]
+
+
+@pytest.fixture
+def mailbox(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
+    return Mailbox(app, monkeypatch)
+
+
+@pytest.fixture
+def emmas(on_stage: Any, ids: Any) -> str:
+    with on_stage():
+        return str(db.session.get_one(Customer, ids.emma_account).public_id)
+
+
+def link_in(mailbox: Mailbox) -> str:
+    found = re.findall(r"https://[^/\s]+(/invitation/\S+)", text_of(mailbox.one()))
+    assert len(found) == 1
+    return str(found[0])
+
+
+def test_the_list_by_name_and_its_search(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        number = make_invoice(ids.emma_account).number
+    saskia = login("saskia")
+    assert names(saskia.get(LIST)) == ["Emma de Vries", "Jansen BV"]
+    for search, expected in {
+        "vries": ["Emma de Vries"], "JANSEN bv": ["Jansen BV"], "jan@": ["Jansen BV"], "@example": 2,
+        number: ["Emma de Vries"], "%": [], "_": [], "dora": [],
+    }.items():  # fmt: skip
+        found = names(saskia.get(LIST, query_string={"q": search}))
+        assert found == expected or len(found) == expected, search
+    assert "No customers found" in text(saskia.get(f"{LIST}?q=dora"))
+    assert names(login("wim").get(LIST)) == ["Dora Dekker"]
+
+
+def test_twenty_six_are_two_pages(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        for number in range(24):
+            db.session.add(Customer(name=f"A{number:02}", email=f"a{number}@example.net", created_at=START))
+    saskia = login("saskia")
+    first = saskia.get(f"{LIST}?q=e")
+    assert len(names(first)) == 25
+    onward = next(a for a in find_all(parse(first.text), "a") if a.attrib.get("rel") == "next")
+    second = saskia.get(onward.attrib["href"])
+    assert names(second) == ["Jansen BV"] and "q=e" in onward.attrib["href"]
+
+
+@pytest.mark.parametrize("search", ["", "nobody of this name"])
+def test_ten_thousand_are_read_by_an_index_without_a_sort(
+    app: Flask, on_stage: Any, ids: Any, search: str
+) -> None:
+    with on_stage():
+        columns = dict.fromkeys(("company", "phone", "street", "postal_code", "city", "vat_number"), "")
+        switches = {column.name: True for column in Customer.__table__.c if column.name.startswith("mail_")}
+        made = [
+            {
+                **columns, **switches, "shop_id": ids.shop, "public_id": f"c{number:021}",
+                "kind": CustomerKind.CONSUMER,
+                "name": f"C{number:05}", "email": f"c{number}@example.net", "country": "NL", "chamber_number": "",
+                "vat_check_reference": "", "tax_exempt": False, "language": "auto", "tags": [], "version": 1,
+                "created_at": START,
+            }
+            for number in range(10_000)
+        ]  # fmt: skip
+        with db.engine.begin() as connection:
+            connection.execute(sa.insert(Customer.__table__), made)
+    with on_stage(), plans(app) as found:
+        page = staff_queries.list_customers(search=search)
+    assert len(page.rows) == (0 if search else 25)
+    for plan in found:
+        assert not SLOW.search(plan), plan
+
+
+def test_a_page_shows_all_there_is(login: Any, on_stage: Any, ids: Any, emmas: str) -> None:
+    with on_stage():
+        number = make_invoice(ids.emma_account).number
+        make_ticket(ids.emma_account, subject="About my delivery")
+        make_contact(ids.emma_account, name=HOSTILE)
+        db.session.get_one(Customer, ids.emma_account).city = "Utrecht"
+    page = login("kees").get(f"{LIST}/{emmas}")
+    for words in (
+        "Utrecht",
+        number,
+        "About my delivery",
+        "Bram Bakker",
+        "Read only",
+        "bookkeeping",
+        "emma@example.com",
+    ):
+        assert words.lower() in text(page).lower(), words
+    assert "<script>alert" not in page.text
+
+
+def test_the_statements_of_a_page(app: Flask, login: Any, on_stage: Any, ids: Any, emmas: str) -> None:
+    saskia = login("saskia")
+    saskia.get(f"{LIST}/{emmas}")
+    with counted(app) as few:
+        saskia.get(f"{LIST}/{emmas}")
+    with on_stage():
+        for number in range(25):
+            make_invoice(ids.emma_account)
+            make_ticket(ids.emma_account)
+            make_contact(ids.emma_account, email=f"a{number}@example.net")
+    with counted(app) as many:
+        saskia.get(f"{LIST}/{emmas}")
+    assert len(few) == len(many) <= 6, "\n\n".join(many)
+    with counted(app) as listed:
+        saskia.get(f"{LIST}?q=x")
+    assert len(listed) <= 5
+
+
+def test_a_new_customer_with_an_invitation(login: Any, on_stage: Any, client: Any, mailbox: Mailbox) -> None:
+    saskia = login("saskia")
+    details = {"phone": "06 12345678", "postal_code": "3511aa", "city": "Utrecht"}
+    made = saskia.send(f"{LIST}/new", {**NEW, **details, "invites": "y"})
+    assert made.status_code == 303
+    page = text(saskia.get(made.location))
+    assert "3511 AA Utrecht" in page and "+31 6 12345678" in page and "Invited" in page
+    link = link_in(mailbox)
+    assert client.get(link).status_code == 200
+    with on_stage():
+        assert db.session.scalars(sa.select(Invitation)).one().accepted_at is None, "a GET accepts nothing"
+    accepted = client.send(link, {"password": "four words that differ"})
+    assert (accepted.status_code, accepted.location) == (303, "/customer")
+    assert "Piet" in client.get("/customer").text
+    assert client.get(link).status_code == 404 and client.send(link, {"password": "x"}).status_code == 404
+    assert "Owner" in text(saskia.get(made.location))
+
+
+def test_without_an_invitation_nobody_is_mailed(login: Any, on_stage: Any) -> None:
+    assert login("saskia").send(f"{LIST}/new", NEW).status_code == 303
+    with on_stage():
+        assert db.session.scalars(sa.select(MailMessage)).all() == []
+        assert db.session.scalars(sa.select(Person).where(Person.email == "piet@example.net")).all() == []
+
+
+def test_who_logs_in_with_the_address_owns_it_at_once(login: Any, on_stage: Any, ids: Any) -> None:
+    made = login("saskia").send(f"{LIST}/new", {**NEW, "email": "bram@example.com", "invites": "y"})
+    assert made.status_code == 303
+    with on_stage():
+        assert db.session.scalars(sa.select(MailMessage)).all() == []
+        roles = db.session.scalars(sa.select(Membership.role).where(Membership.person_id == ids.bram)).all()
+        assert roles == [Role.READ_ONLY, Role.OWNER]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status", "words"),
+    [
+        ("email", "emma@example.com", 409, "There is an account with this e-mail address already."),
+        ("company", "Piet BV", 422, "Only a business has a company"),
+        ("postal_code", "12", 422, "A postal code of this country"),
+        ("vat_number", "NL1", 422, "VAT number"),
+    ],
+)
+def test_what_is_refused_is_shown_again(
+    login: Any, on_stage: Any, field: str, value: str, status: int, words: str
+) -> None:
+    refused = login("saskia").send(f"{LIST}/new", {**NEW, field: value})
+    assert refused.status_code == status and words in text(refused) and "Piet Peters" in refused.text
+    with on_stage():
+        assert db.session.query(Customer).count() == 2
+
+
+def test_two_at_once_make_one_customer(login: Any, on_stage: Any) -> None:
+    assert [login("saskia").send(f"{LIST}/new", NEW).status_code for _ in range(2)] == [303, 409]
+
+
+def test_an_invitation_is_revoked_and_its_link_is_dead(
+    login: Any, client: Any, mailbox: Mailbox, emmas: str, on_stage: Any
+) -> None:
+    saskia = login("saskia")
+    for _twice in range(2):
+        assert (
+            saskia.send(f"{LIST}/{emmas}/invite", {"email": "g@example.net", "role": "billing"}).status_code
+            == 303
+        )
+    mails = [mail for mail in mailbox.collect() if "/invitation/" in text_of(mail)]
+    assert len(mails) == 1, "of two that follow each other the first brings no link"
+    link = re.findall(r"(/invitation/\S+)", text_of(mails[0]))[0]
+    with on_stage():
+        revoke = [
+            f"{LIST}/{emmas}/invitations/{each.public_id}/revoke"
+            for each in db.session.scalars(sa.select(Invitation).where(Invitation.revoked_at.is_(None)))
+        ]
+    for _twice in range(2):
+        assert saskia.send(revoke[0]).status_code == 303
+    assert client.get(link).status_code == 404
+    assert "Invited" not in text(saskia.get(f"{LIST}/{emmas}"))
+
+
+def test_who_has_a_password_only_agrees(
+    login: Any, client: Any, mailbox: Mailbox, emmas: str, on_stage: Any, ids: Any
+) -> None:
+    login("saskia").send(f"{LIST}/{emmas}/invite", {"email": "jan@example.com", "role": "orders"})
+    link = link_in(mailbox)
+    assert 'type="password"' not in client.get(link).text
+    assert client.send(link).location == "/customer"
+    assert client.get("/customer").location.startswith("/login"), "the link itself signs nobody in"
+    with on_stage():
+        found = db.session.scalars(sa.select(Membership).where(Membership.person_id == ids.jan)).all()
+        assert {each.role for each in found} == {Role.OWNER, Role.ORDERS}
+
+
+def test_who_is_a_member_is_not_invited(login: Any, emmas: str) -> None:
+    refused = login("saskia").send(f"{LIST}/{emmas}/invite", {"email": "bram@example.com", "role": "owner"})
+    assert refused.status_code == 409 and "can log in to the account already" in text(refused)
+
+
+def test_one_that_ran_out_says_so(login: Any, emmas: str, on_stage: Any) -> None:
+    login("saskia").send(f"{LIST}/{emmas}/invite", {"email": "g@example.net", "role": "billing"})
+    with on_stage():
+        db.session.scalars(sa.select(Invitation)).one().expires_at = START - timedelta(days=900)
+    assert "Invitation has run out" in text(login("saskia").get(f"{LIST}/{emmas}"))
+
+
+def test_support_only_looks(login: Any, emmas: str) -> None:
+    page = login("kees").get(f"{LIST}/{emmas}").text
+    assert "/invite" not in page and "/new" not in login("kees").get(LIST).text
