@@ -83,7 +83,7 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
         blueprint = endpoint.rpartition(".")[0]
         audience = getattr(view, "__audience__", None) or _audience_of(blueprint, audiences)
         permission = getattr(view, "__needs__", None)
-        if endpoint == "static" or (audience is None and blueprint == ""):
+        if audience is None and blueprint == "":
             audience = Audience.PUBLIC
         if audience is None:
             raise UndeclaredView(f"{endpoint}: give its blueprint a Section with an audience")
@@ -123,7 +123,7 @@ def check() -> Any:
         return errorpages.page(404)
     own = _own_address()
     if own is not None:
-        return redirect(own, 302)
+        return redirect(own)
     if any(ord(char) < 32 or ord(char) == 127 for char in request.path):
         # No address of ours holds control characters, and PostgreSQL refuses a NUL in any text.
         abort(404)
@@ -140,7 +140,7 @@ def check() -> Any:
     if request.view_args or rule.is_of_objects:
         # An object's page belongs to the account of the object, which its view looks up first.
         return None
-    if rule.permission != OWN and not person.selected.can(rule.permission or ""):
+    if rule.permission != OWN and not person.selected.can(str(rule.permission)):
         abort(403)
     return None
 
@@ -152,7 +152,7 @@ def _check_staff(rule: Rule) -> Any:
         return redirect(
             url_for("office.auth.login", next=links.page_address(url_for("office.home.index"))), 303
         )
-    if rule.permission != OWN and not staff.can(rule.permission or ""):
+    if rule.permission != OWN and not staff.can(str(rule.permission)):
         abort(403)
     return None
 
@@ -168,7 +168,7 @@ def _own_address() -> str | None:
         return None
     origin, asked = links.origin(shop), urlsplit(request.host_url)
     elsewhere = asked.scheme != shop.scheme or asked.port != urlsplit(origin).port
-    if elsewhere or request.host_url.rstrip("/") == current_app.config.get("SANDBOX_ORIGIN"):
+    if elsewhere or f"{asked.scheme}://{asked.netloc}" == current_app.config.get("SANDBOX_ORIGIN"):
         return None
     return origin + links.page_address("/")
 
@@ -185,8 +185,8 @@ def open_for(customer_id: int, *, enough: str | None = None) -> MembershipInfo:
     ``enough`` is another permission that does as well for this one object.
     """
     membership = show_account(customer_id)
-    rule = rule_of(current_app, request.endpoint or "")
-    may = rule.permission in (None, OWN) or membership.can(rule.permission or "")
+    rule = rule_of(current_app, str(request.endpoint))
+    may = rule.permission in (None, OWN) or membership.can(str(rule.permission))
     if not may and (enough is None or not membership.can(enough)):
         abort(403)
     g.access_checked = True

@@ -24,6 +24,8 @@ SAYS_NOTHING = ("/static/", "/health")
 
 #: Addresses under which everything is somebody's own, files such as a PDF included.
 PRIVATE = ("/customer", "/office", "/pay/", "/download/")
+#: What no search engine is to keep, whoever links to it. Pages of mailed links say so themselves.
+NEVER_INDEXED = (*PRIVATE, "/sandbox", "/setup", "/hooks")
 
 
 def allow_form_action(*origins: str) -> None:
@@ -56,7 +58,7 @@ def add_headers(response: Response) -> Response:
     if "Cache-Control" not in headers or request.path.startswith(PRIVATE):
         # Pages hold personal data or a visitor's token: neither a shared nor the browser's cache keeps them.
         headers["Cache-Control"] = "no-store"
-    if request.path.startswith(("/pay/", "/download/", "/customer", "/sandbox", "/setup", "/hooks")):
+    if request.path.startswith(NEVER_INDEXED):
         headers.setdefault("X-Robots-Tag", "noindex, nofollow")
     return response
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from portal.core import access
 from portal.core.access import OWN, Audience, Rule, UndeclaredView, can, declare, needs, of_objects, rule_of
+from portal.core.errors import Conflict
 from portal.core.principals import MembershipInfo, PersonPrincipal, StaffPrincipal
 from portal.domain.shops.models import ShopDomain
 from portal.extensions import db
@@ -191,6 +192,31 @@ def test_templates_ask_for_the_account_of_the_page(app: Flask, monkeypatch: pyte
             assert can("a") is may
 
 
+def test_what_went_wrong_before_is_raised_where_errors_become_pages(app: Flask) -> None:
+    with app.test_request_context("/", base_url=f"https://{HOST}"):
+        g.opening_failed = OSError("the database is away")
+        with pytest.raises(OSError, match="the database is away"):
+            access.check()
+        assert access.check() is None, "once"
+
+
+def test_how_a_static_file_was_made_is_nobodys_business(ask: Ask) -> None:
+    assert ask("/static/portal.css") is None
+    with pytest.raises(NotFound):
+        ask("/static/vendor/package.json")
+
+
+def test_a_form_of_another_account_says_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with app.test_request_context("/customer/contacts/new", base_url=f"https://{HOST}"):
+        monkeypatch.setattr(access, "current_membership", lambda: person().memberships[0])
+        assert access.same_account("x").customer_public_id == "x"
+        with pytest.raises(Conflict) as told:
+            access.same_account("y")
+    assert str(told.value) == (
+        "You changed to another account meanwhile. Nothing was saved: reload the page and look again."
+    )
+
+
 # The same page under the shop's own name.
 
 
@@ -245,7 +271,7 @@ def test_the_banks_own_origin_stays(app: Flask) -> None:
     app.config["SANDBOX_ORIGIN"] = "http://elsewhere.localhost:8000"
     with app.test_request_context("/sandbox/x", base_url="http://localhost:8000"):
         assert access._own_address() == "http://127.0.0.1:8000/sandbox/x"
-    with app.test_request_context("//evil", base_url="http://localhost:8000"):
+    with app.test_request_context(f"/{'x' * 600}", base_url="http://localhost:8000"):
         assert access._own_address() == "http://127.0.0.1:8000/"
 
 

@@ -42,7 +42,19 @@ def test_every_page_keeps_the_browser_strict(
 
 
 @pytest.mark.parametrize(
-    "path", ["/pay/x", "/customer", "/sandbox/x", "/setup/x", "/hooks/x", "/confirm/x", "/claim/x"]
+    "path",
+    [
+        "/pay/x",
+        "/customer",
+        "/sandbox/x",
+        "/setup/x",
+        "/hooks/x",
+        "/confirm/x",
+        "/claim/x",
+        "/office",
+        "/office/login",
+        "/invitation/x",
+    ],
 )
 def test_what_no_search_engine_may_keep_says_so(client: PageClient, path: str) -> None:
     assert "noindex" in client.get(path).headers["X-Robots-Tag"]
