@@ -43,10 +43,10 @@ _COLUMNS = {Kind.INVOICE: "document_id", Kind.ORDER: "order_id", Kind.SUBSCRIPTI
 
 
 class Author(Protocol):
-    """Who writes: a person of the account, or somebody of the shop."""
+    """Who writes: a person of the account, or somebody of the shop; without an id somebody who wrote a mail."""
 
     @property
-    def id(self) -> int: ...
+    def id(self) -> int | None: ...
 
     @property
     def name(self) -> str: ...
@@ -63,12 +63,21 @@ class NewTicket:
 
 
 @dataclass(frozen=True)
+class ByMail:
+    """The mail that a message came in: its Message-ID, and whether its sender's domain signed it."""
+
+    message_id: str
+    is_proved: bool
+
+
+@dataclass(frozen=True)
 class Said:
     """A message in Markdown with its files. The same text sent by the same form (``key``) is one message."""
 
     body: str
     files: Sequence[Upload] = ()
     key: str | None = None
+    mail: ByMail | None = None
 
 
 def next_number() -> str:
@@ -106,7 +115,7 @@ def open_ticket(wanted: NewTicket, said: Said, *, customer_id: int, author: Auth
         **({_COLUMNS[about.kind]: about.id} if about is not None else {}),
     )
     db.session.add(ticket)
-    audit.record("ticket.opened", ticket, actor=Actor.person(author), now=now, type=wanted.type.value)
+    audit.record("ticket.opened", ticket, actor=acting(author), now=now, type=wanted.type.value)
     message = _add(ticket, said, new_public_id(), AuthorKind.CUSTOMER, author, now=now)
     mails.opened(ticket, message, now=now)
     return ticket
@@ -123,7 +132,7 @@ def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticke
         return ticket
     message = _add(ticket, said, public_id, AuthorKind.CUSTOMER, author, now=now)
     ticket.waits_for_customer = False
-    actor = Actor.person(author)
+    actor = acting(author)
     audit.record("ticket.replied", ticket, actor=actor, now=now, message_id=message.id)
     _move(ticket, Move.CUSTOMER_REPLY, actor=actor, now=now)
     mails.replied(ticket, message, now=now)
@@ -141,7 +150,7 @@ def answer_silently(ticket_id: int, said: Said, *, author: Author, now: datetime
     """The shop's answer without a mail: an open ticket comes under review, and waits for the customer."""
     ticket = lock_ticket(ticket_id)
     message = _add(ticket, said, new_public_id(), AuthorKind.STAFF, author, now=now)
-    actor = Actor.staff(author)
+    actor = _staff(author)
     audit.record("ticket.answered", ticket, actor=actor, now=now, message_id=message.id)
     if ticket.status is TicketStatus.OPEN:
         _move(ticket, Move.REVIEW, actor=actor, now=now)
@@ -154,7 +163,7 @@ def add_note(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ti
     """An internal note with its files, which no customer ever sees. For staff who may write tickets."""
     ticket = lock_ticket(ticket_id)
     message = _add(ticket, said, new_public_id(), AuthorKind.STAFF, author, now=now, is_internal=True)
-    audit.record("ticket.noted", ticket, actor=Actor.staff(author), now=now, message_id=message.id)
+    audit.record("ticket.noted", ticket, actor=_staff(author), now=now, message_id=message.id)
     return message
 
 
@@ -164,7 +173,7 @@ def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) 
     The customer is told of one that is resolved. For staff who may write tickets. Raises ``IllegalMove``.
     """
     ticket = lock_ticket(ticket_id)
-    if _move(ticket, move, actor=Actor.staff(author), now=now) is TicketStatus.RESOLVED:
+    if _move(ticket, move, actor=_staff(author), now=now) is TicketStatus.RESOLVED:
         mails.resolved(ticket, now=now)
     return ticket
 
@@ -225,6 +234,15 @@ def _once(said: Said, purpose: str, *parts: str) -> str:
     return links.mac(purpose, "\n".join((said.key, *parts, said.body)))
 
 
+def acting(author: Author) -> Actor:
+    """Who acts on the customer's side: a person, or somebody who wrote a mail and has no log-in."""
+    return Actor("person", author.id) if author.id is not None else Actor.visitor()
+
+
+def _staff(author: Author) -> Actor:
+    return Actor("staff", author.id)
+
+
 def _add(
     ticket: Ticket,
     said: Said,
@@ -244,6 +262,9 @@ def _add(
         author_name=author.name,
         body=said.body,
         is_internal=is_internal,
+        by_mail=said.mail is not None,
+        is_proved=said.mail is None or said.mail.is_proved,
+        mail_message_id=said.mail.message_id if said.mail is not None else None,
         created_at=now,
     )
     db.session.add(message)
