@@ -254,7 +254,7 @@ def _signed_by(parsed: Message, trusted: str | None) -> frozenset[str]:
 
 
 def _statements(value: str) -> list[str]:
-    """The parts between semicolons, in lower case, without comments; of quoted text, which anybody may fill, a ``?``."""
+    """The parts between semicolons, in lower case, without comments; for quoted text, which anybody may fill, ``?``."""
     parts, depth, quoted = [""], 0, False
     chars = iter(value)
     for char in chars:

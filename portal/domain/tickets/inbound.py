@@ -245,7 +245,7 @@ def _said(mail: InboundMail) -> Said | None:
     kept, missing = _files(mail)
     if not mail.text and not kept and not missing:
         return None
-    parts = [mail_text.escaped(mail.text[:LONGEST]) or _("Sent by e-mail, without text.")]
+    parts = [mail_text.escaped(mail.text[:LONGEST].rstrip()) or _("Sent by e-mail, without text.")]
     if len(mail.text) > LONGEST:
         parts.append(_("The whole text is in the file."))
     if missing:

@@ -216,7 +216,7 @@ def test_who_is_believed_to_have_written(ids: Any, sender: str, answers: str | N
     for email in ("info@bakker.example", "someone@gmail.com", "a@twice.example", "b@twice.example"):
         db.session.add(Customer(name=email, email=email, created_at=START))
     db.session.add(Customer(name="x", email="gone@bygone.example", created_at=START, archived_at=START))
-    db.session.add(Staff(email="ria@example.com", name="Ria", role=StaffRole.VIEWER, created_at=START))
+    db.session.add(Staff(email="ria@example.com", name="Ria", role=StaffRole.READ_ONLY, created_at=START))
     db.session.add(
         Staff(email="old@example.com", name="O", role=StaffRole.OWNER, created_at=START, archived_at=START)
     )
