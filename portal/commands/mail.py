@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
-from flask_babel import force_locale
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from portal.core import clock, database, inbound_mail, reply_address, tenancy
-from portal.core.backup import marker
-from portal.core.inbound_mail import Unreadable
-from portal.domain.shops import queries
-from portal.domain.shops.models import Shop
-from portal.domain.tickets import inbound
-from portal.domain.tickets.inbound import Done, Outcome, TooMany
-from portal.extensions import db
+from portal.commands import mail_listener, running
+from portal.commands.mail_delivery import Delivery, NotNow, Refused, deliver
+from portal.core import inbound_mail, reply_address
 
 log = logging.getLogger(__name__)
 
@@ -28,84 +19,6 @@ log = logging.getLogger(__name__)
 EX_DATAERR, EX_TEMPFAIL = 65, 75
 
 group = click.Group("mail", help="Mails that customers and staff send to the shop.")
-
-
-class NotNow(Exception):
-    """The mail is not taken at this moment and must come again; the message says why, without personal data."""
-
-
-class Refused(Exception):
-    """The mail will never be taken; the message says why, without personal data."""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A mail as it is handed over. ``sender`` is that of the envelope, empty for none, None when nobody said."""
-
-    raw: bytes
-    recipients: Sequence[str] = ()
-    sender: str | None = None
-    shop: str | None = None
-
-
-def deliver(delivery: Delivery) -> Outcome:
-    """Takes a mail in its own transaction, which is committed when this returns. Needs an app context.
-
-    Raises ``NotNow`` or ``Refused``; either way nothing was written.
-    """
-    try:
-        mail = inbound_mail.read(
-            delivery.raw,
-            trusted=current_app.config["INBOUND_AUTHSERV"],
-            envelope_sender=delivery.sender,
-        )
-    except Unreadable as error:
-        raise Refused(str(error)) from None
-    if marker.is_there(current_app.config["DATA_DIR"]):
-        raise NotNow("a backup is being restored")
-    for last in (False, True):
-        database.set_reading(False)
-        try:
-            with force_locale("en"):
-                shop = _find_shop(delivery, mail.recipients)
-            with tenancy.shop_scope(shop.id):
-                outcome = inbound.take(mail, delivery.recipients, now=clock.now())
-                db.session.commit()
-        except IntegrityError as error:
-            # Another process added the same mail at the same moment: looked at again, it is known.
-            if last:
-                raise NotNow("the database refuses it") from error
-            continue
-        except DBAPIError as error:
-            raise NotNow("the database cannot be used") from error
-        except TooMany as error:
-            raise NotNow("this account sent too many mails") from error
-        finally:
-            db.session.rollback()
-        _note(outcome)
-        return outcome
-    raise AssertionError("unreachable")
-
-
-def _find_shop(delivery: Delivery, recipients: Sequence[str]) -> Shop:
-    """The shop of the mail that is answered, else the one that was named, else the only one."""
-    answered = reply_address.find([*delivery.recipients, *recipients])
-    if answered is not None:
-        shop = queries.find_shop_by_id(answered.shop_id)
-    elif delivery.shop is not None:
-        shop = queries.find_shop(delivery.shop.strip())
-    else:
-        shop = queries.find_default_shop()
-    if shop is None:
-        raise Refused("it names no shop: there is none, or there are several and --shop says which")
-    return shop
-
-
-def _note(outcome: Outcome) -> None:
-    if outcome.done is Done.DROPPED:
-        log.info("a mail was dropped: %s", outcome.reason)
-    else:
-        log.info("a mail was taken: %s, ticket %s", outcome.done, outcome.ticket_id)
 
 
 @group.command("ingest")
@@ -136,3 +49,28 @@ def ingest(*, shop: str | None, sender: str | None, recipients: tuple[str, ...])
         click.echo(f"Not now: {type(error).__name__}.", err=True)
         sys.exit(EX_TEMPFAIL)
     click.echo(f"{outcome.done.value}{f': {outcome.reason}' if outcome.reason else ''}")
+
+
+@group.command("listen")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8024, show_default=True, help="The port on 127.0.0.1."
+)
+@click.option("--smtp", is_flag=True, help="Speak SMTP and not LMTP.")
+@click.option(
+    "--shop", metavar="HOST", help="The shop of mails that answer none of ours, by its host or public id."
+)
+@with_appcontext
+def listen(*, port: int, smtp: bool, shop: str | None) -> None:
+    """Take mails from a mail server on this machine, until told to stop.
+
+    It takes mails to INBOUND_MAIL alone, and says that it has one only once the database has it.
+    """
+    if reply_address.inbox() is None:
+        raise running.Refused("INBOUND_MAIL is not set: it says at which address customers answer mails.")
+    try:
+        listener = mail_listener.take_port(port)
+    except OSError as error:
+        raise running.Refused(f"Port {port} cannot be used: {error.strerror}.") from None
+    click.echo(f"Listening on 127.0.0.1:{port}.", err=True)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    mail_listener.run(app, listener, mail_listener.Settings(shop=shop, lmtp=not smtp))

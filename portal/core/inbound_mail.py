@@ -95,6 +95,8 @@ def read(raw: bytes, *, trusted: str | None = None, envelope_sender: str | None 
     try:
         parsed = message_from_bytes(raw, policy=_POLICY)
         return _read(parsed, raw, trusted, envelope_sender)
+    except Unreadable:
+        raise
     except RecursionError:
         raise Unreadable("its parts are nested too deeply") from None
     except Exception as error:
@@ -296,7 +298,8 @@ def _content(parsed: Message) -> tuple[str, list[Sent]]:
             raise Unreadable("it has too many parts")
         kind, name = part.get_content_type(), _filename(part)
         attached = part.get_content_disposition() == "attachment" or bool(name)
-        if kind == "text/plain" and not attached:
+        # Parts that cannot be told apart are a text.
+        if (kind == "text/plain" or kind.startswith("multipart/")) and not attached:
             texts.append(_text(part))
         elif kind == "text/html" and not attached:
             pages.append(_text(part))

@@ -73,8 +73,8 @@ HTML = {
     "what is not seen": ("<style>p{}</style><script>alert(1)</script><title>T</title><b>One</b>", "One"),
     "a quotation": ("<p>Yes.</p><blockquote><p>When?</p></blockquote>", "Yes.\n\n> When?"),
     "entities": ("1 &lt; 2 &amp;&nbsp;3 &#8364; &nosuch;", "1 < 2 & 3 € &nosuch;"),
-    "never closed": ("<div><p>One<b>two<div", "One two"),
-    "a comment": ("a<!-- <p>b</p> -->c<![endif]-->d", "acd"),
+    "never closed": ("<div><p>One <b>two<div", "One two<div"),
+    "a comment": ("a<!-- <p>b</p> -->c<!--[if mso]>x<![endif]-->d", "acd"),
     "an open script": ("a<script>b", "a"),
     "list": ("<ul><li>a</li><li>b</li></ul>", "a\n\nb"),
 }
@@ -83,7 +83,7 @@ HTML = {
 @pytest.mark.parametrize("name", HTML)
 def test_a_page_as_text(name: str) -> None:
     page, expected = HTML[name]
-    assert mail_text.from_html(page).replace("Onetwo", "One two") == expected
+    assert mail_text.from_html(page) == expected
 
 
 SHOWN = [
@@ -126,9 +126,9 @@ def test_a_text_written_to_cost_time_costs_little(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["<" * 500_000, "<a b='" * 100_000, "<!--" * 200_000, "<div>" * 200_000, "&" * 900_000]
+    "page", ["<" * 500_000, "<a b='" * 100_000, "<!--" * 200_000, "<div>" * 200_000, "&#" + "1" * 900_000]
 )
 def test_a_page_written_to_cost_time_costs_little(page: str) -> None:
     started = time.process_time()
     mail_text.from_html(page)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 5

@@ -16,7 +16,7 @@ from portal.core.audit import AuditEntry
 from portal.core.inbound_mail import InboundMail
 from portal.core.mailer import Category, Mail, MailMessage, queue
 from portal.core.tenancy import shop_scope
-from portal.domain.people.models import Customer, Membership, Person, Role, Staff, StaffRole
+from portal.domain.people.models import Customer, Membership, Role, Staff, StaffRole
 from portal.domain.tickets import inbound
 from portal.domain.tickets.inbound import Done, Outcome, TooMany
 from portal.domain.tickets.models import (
@@ -339,7 +339,7 @@ def test_a_long_text_comes_whole_in_a_file(ids: Any) -> None:
 
 
 def test_the_words_around_it_are_in_the_language_of_the_account(ids: Any) -> None:
-    db.session.get_one(Person, ids.emma).language = "nl"
+    db.session.get_one(Customer, ids.emma_account).language = "nl"
     body, kind = multipart(part("a.txt", b"x", "text/plain"))
     outcome = take(read(body, kind=kind, subject=""))
     assert db.session.get_one(Ticket, outcome.ticket_id).subject == "E-mail zonder onderwerp"
