@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from portal.core.mail_message import MailMessage
+from portal.core.mail_message import Category, MailMessage
 
 _PURPOSE = "answer-a-mail"
 _TOKEN = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([a-z2-7]{24})")
@@ -35,9 +35,12 @@ def inbox() -> str | None:
 
 
 def of(message: MailMessage) -> str | None:
-    """Where a mail about an account is answered; None without ``INBOUND_MAIL``, and for a mail about none."""
+    """Where a mail about an account is answered; None without ``INBOUND_MAIL``, and for a mail about none.
+
+    None for a security mail too: it goes to an address that nobody has proved to be the customer's yet.
+    """
     address = inbox()
-    if address is None or message.customer_id is None:
+    if address is None or message.customer_id is None or message.category is Category.SECURITY:
         return None
     local, _at, domain = address.rpartition("@")
     value = f"{message.shop_id}-{message.id}"

@@ -139,7 +139,9 @@ def _answered(mail: InboundMail, recipients: Sequence[str]) -> MailMessage | Non
         if found is not None:
             return found
     known = _mails_of(mail.references)
-    return next((known[each] for each in mail.references if each in known), None)
+    found = next((known[each] for each in mail.references if each in known), None)
+    # A security mail goes to an address that is not proved yet: whoever has one is known by their own address only.
+    return None if found is None or found.category is Category.SECURITY else found
 
 
 def _match(mail: InboundMail, answered: MailMessage | None, shop: Shop) -> _Match:

@@ -11,13 +11,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.core import database, inbound_mail, reply_address
+from portal.core import database, inbound_mail, mail_delivery, reply_address
 from portal.core.audit import AuditEntry
 from portal.core.inbound_mail import InboundMail
 from portal.core.mailer import Category, Mail, MailMessage, queue
 from portal.core.tenancy import shop_scope
 from portal.domain.people.models import Customer, Membership, Role, Staff, StaffRole
-from portal.domain.tickets import inbound
+from portal.domain.tickets import actions, inbound
+from portal.domain.tickets.actions import Said
 from portal.domain.tickets.inbound import Done, Outcome, TooMany
 from portal.domain.tickets.models import (
     AuthorKind,
@@ -170,6 +171,33 @@ def test_a_forged_address_names_nothing(ids: Any, change: str) -> None:
     stranger = read(sender="eve@stranger.example", to=f"support+{forged}@shop.example.test")
     assert take(stranger) == Outcome(Done.DROPPED, "nobody knows the sender")
     assert take(read(sender="eve@stranger.example", to=right, message_id="<3@x.example>")).done is Done.ADDED
+
+
+def test_a_security_mail_lets_nobody_in(ids: Any) -> None:
+    ours = sent(ids.emma_account, category=Category.SECURITY)
+    assert reply_address.of(ours) is None
+    mail = read("Hi", f"In-Reply-To: <{ours.message_id}>", sender="eve@stranger.example")
+    assert take(mail) == Outcome(Done.DROPPED, "nobody knows the sender")
+
+
+def test_a_mail_about_no_account_has_no_address_of_its_own(app: Flask, ids: Any) -> None:
+    assert reply_address.of(sent(None)) is None
+    app.config["INBOUND_MAIL"] = None
+    assert reply_address.of(sent(ids.emma_account)) is None
+
+
+@pytest.mark.parametrize("answered_here", [True, False])
+def test_the_mail_that_leaves_names_its_address(app: Flask, ids: Any, answered_here: bool) -> None:
+    app.config["INBOUND_MAIL"] = INBOX if answered_here else None
+    ticket = ticket_of(ids)
+    saskia = db.session.get_one(Staff, ids.saskia)
+    actions.answer(ticket.id, Said("On Saturday."), author=saskia, now=START)
+    ours = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id.desc()).limit(1)).one()
+    mail_delivery.send({"id": ours.id}, now=START)
+    (line,) = [each for each in (ours.rendered or b"").split(b"\r\n") if each.startswith(b"Reply-To:")]
+    expected = address(ours) if answered_here else "hello@shop.example.test"
+    assert line.decode() == f"Reply-To: {expected}"
+    assert len(expected.rpartition("@")[0]) <= 64
 
 
 def test_a_proof_works_at_the_inbox_only(ids: Any) -> None:
