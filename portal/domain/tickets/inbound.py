@@ -266,10 +266,11 @@ def _files(mail: InboundMail) -> tuple[list[Upload], list[str]]:
         kept.append(Upload(_("message.txt"), uploads.TEXT, mail.text.encode()))
     for sent in mail.files:
         total = sum(len(each.data) for each in kept) + len(sent.data)
+        fits = len(kept) < uploads.MAX_FILES and total <= uploads.MAX_TOTAL_BYTES
         try:
-            if len(kept) >= uploads.MAX_FILES or total > uploads.MAX_TOTAL_BYTES:
-                raise DomainError("too many")
-            kept += uploads.check([(sent.name, sent.data)], "files")
+            kept += uploads.check([(sent.name, sent.data)], "files") if fits else []
         except DomainError:
+            fits = False
+        if not fits:
             missing.append(uploads.clean_name(sent.name))
     return kept, missing

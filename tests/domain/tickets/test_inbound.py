@@ -194,6 +194,7 @@ def test_the_mail_that_leaves_names_its_address(app: Flask, ids: Any, answered_h
     actions.answer(ticket.id, Said("On Saturday."), author=saskia, now=START)
     ours = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id.desc()).limit(1)).one()
     mail_delivery.send({"id": ours.id}, now=START)
+    mail_delivery._envelopes.clear()  # kept for as long as a run of the outbox lasts
     (line,) = [each for each in (ours.rendered or b"").split(b"\r\n") if each.startswith(b"Reply-To:")]
     expected = address(ours) if answered_here else "hello@shop.example.test"
     assert line.decode() == f"Reply-To: {expected}"
