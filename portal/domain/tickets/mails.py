@@ -120,6 +120,7 @@ def _to_staff(
             "type": type_,
             "priority": priority,
             "excerpt": excerpt(message.body),
+            **({} if message.is_proved else {"unproved": True}),
         },
         related=f"ticket:{ticket.public_id}",
         customer_id=ticket.customer_id,
