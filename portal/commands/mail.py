@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from portal.commands import mail_listener, running
 from portal.commands.mail_delivery import Delivery, NotNow, Refused, deliver
 from portal.core import inbound_mail, reply_address
+from portal.installation.access_log import configure_logging
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def listen(*, port: int, smtp: bool, shop: str | None) -> None:
         listener = mail_listener.take_port(port)
     except OSError as error:
         raise running.Refused(f"Port {port} cannot be used: {error.strerror}.") from None
-    click.echo(f"Listening on 127.0.0.1:{port}.", err=True)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    configure_logging(app.config["LOKET"].log_level)
+    click.echo(f"Listening on 127.0.0.1:{port}.", err=True)
     mail_listener.run(app, listener, mail_listener.Settings(shop=shop, lmtp=not smtp))

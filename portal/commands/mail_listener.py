@@ -19,6 +19,8 @@ from portal.commands.mail_delivery import Delivery, NotNow, Refused, deliver
 from portal.core import inbound_mail, reply_address
 
 log = logging.getLogger(__name__)
+# It writes every line of a conversation, addresses and all.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 #: How many may be connected at once; each may hold a mail of the largest size in memory.
 MOST_CONNECTIONS = 10

@@ -165,7 +165,10 @@ def listening(app: Flask, *, lmtp: bool = True) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("lmtp", [True, False])
-def test_a_mail_server_hands_on_a_mail(app: Flask, on_stage: OnStage, lmtp: bool) -> None:
+def test_a_mail_server_hands_on_a_mail(
+    app: Flask, on_stage: OnStage, lmtp: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     with listening(app, lmtp=lmtp) as port:
         kind = smtplib.LMTP if lmtp else smtplib.SMTP
         with kind("127.0.0.1", port, timeout=30) as server:
@@ -177,6 +180,8 @@ def test_a_mail_server_hands_on_a_mail(app: Flask, on_stage: OnStage, lmtp: bool
             assert next(iter(refused.value.recipients.values()))[0] == 550
             server.sendmail("", [INBOX], raw("bounce", message_id="<b@x>"))
     assert bodies(on_stage) == [".\n..Dots"]
+    assert "a mail was taken: opened" in caplog.text
+    assert "emma@" not in caplog.text and "Dots" not in caplog.text
 
 
 def test_too_large_is_refused_for_good(app: Flask, on_stage: OnStage) -> None:
