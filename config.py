@@ -91,6 +91,16 @@ class Config:
     # Write characters such as @ : / in user and password as %40 %3A %2F.
     smtp_url: str | None = field(default=None, repr=False)
 
+    # INBOUND_MAIL: the address at which customers answer mails of the shop; what stands behind a plus in it must
+    # arrive too, and `flask mail ingest` or `flask mail listen` must get it (docs/server.md). Default: none; mails
+    # then name the shop's own address. Example: INBOUND_MAIL=support@shop.example.com
+    inbound_mail: str | None = None
+
+    # INBOUND_AUTHSERV: how your mail server names itself in the Authentication-Results that it writes on top of
+    # each mail. A sender whose domain signed the mail then counts as proved. Set it only where that server removes
+    # such lines that others wrote. Default: none, and every mail is marked. Example: INBOUND_AUTHSERV=mx.example.com
+    inbound_authserv: str | None = None
+
     # SECRET_KEYS (or _FILE): keys that sign cookies and links, each of 32 characters or more, separated by
     # commas or lines. The first signs, all are accepted: to rotate, put a new one in front.
     # Default: made on the first start, kept in instance/secrets/secret.key
@@ -154,6 +164,8 @@ class Config:
             database_url=_checked(environ, "DATABASE_URL", normalise_database_url) or "",
             redis_url=_checked(environ, "REDIS_URL", check_redis_url),
             smtp_url=_checked(environ, "SMTP_URL", check_smtp_url),
+            inbound_mail=_checked(environ, "INBOUND_MAIL", check_inbox),
+            inbound_authserv=_checked(environ, "INBOUND_AUTHSERV", check_authserv),
             secret_keys=_keys(environ, "SECRET_KEYS", secrets / "secret.key", check_secret_key),
             field_keys=_keys(environ, "FIELD_KEYS", secrets / "field.key", check_field_key),
             backup_passphrase=_secret(environ, "BACKUP_PASSPHRASE"),
@@ -224,6 +236,8 @@ class Config:
             "MAIL_FOLDER": self.mail_folder,
             "OUTBOX_LEASE_SECONDS": self.outbox_lease_seconds,
             "SMTP_URL": self.smtp_url,
+            "INBOUND_MAIL": self.inbound_mail,
+            "INBOUND_AUTHSERV": self.inbound_authserv,
             "MAIL_SERVER": smtp.host if smtp else None,
             "MAIL_PORT": smtp.port if smtp else None,
             "MAIL_USERNAME": smtp.username if smtp else None,
@@ -310,6 +324,22 @@ def check_smtp_url(url: str) -> str:
     """The address unchanged when it can be parsed; raises ConfigError."""
     parse_smtp_url(url)
     return url
+
+
+def check_inbox(address: str) -> str:
+    """An address with room behind a plus, in lower case; raises ConfigError."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,30}@(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", address):
+        raise ConfigError(
+            "must be one address without a plus, with at most 30 characters before the @: support@shop.example.com."
+        )
+    return address.lower()
+
+
+def check_authserv(name: str) -> str:
+    """The name of a mail server in lower case; raises ConfigError."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name):
+        raise ConfigError("must be the name that your mail server writes first: write mx.example.com.")
+    return name.lower()
 
 
 def check_secret_key(key: str) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.commands import backup, customers, demo, invoices, people, shops
+from portal.commands import backup, customers, demo, invoices, mail, people, shops
 
 
 def install(app: Flask) -> None:
     """Hangs the commands on the application."""
-    for group in (shops.group, customers.group, people.person, invoices.group, demo.group, backup.group):
+    for group in (
+        shops.group,
+        customers.group,
+        people.person,
+        invoices.group,
+        demo.group,
+        backup.group,
+        mail.group,
+    ):
         app.cli.add_command(group)

@@ -24,6 +24,12 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.secret_keys == config.field_keys == ()
 
 
+def test_the_address_for_answers_is_in_small_letters() -> None:
+    config = Config.from_env({"INBOUND_MAIL": "Support@Shop.Example", "INBOUND_AUTHSERV": "MX.Shop.Example"})
+    assert (config.inbound_mail, config.inbound_authserv) == ("support@shop.example", "mx.shop.example")
+    assert Config.from_env({}).inbound_mail is None
+
+
 def test_demo_and_real_installation_share_no_folder(tmp_path: Path) -> None:
     demo = Config.from_env({"INSTANCE_DIR": str(tmp_path), "LOKET_MODE": "demo"})
     real = Config.from_env({"INSTANCE_DIR": str(tmp_path), "LOKET_MODE": "serve"})
@@ -79,6 +85,11 @@ def test_empty_counts_as_not_given() -> None:
             f"unix:///{'x' * 107}",
             "REDIS_URL names a socket whose path is longer than 107 bytes.",
         ),
+        ("INBOUND_MAIL", "support", "INBOUND_MAIL must be one address without a plus"),
+        ("INBOUND_MAIL", "a+b@example.com", "INBOUND_MAIL must be one address without a plus"),
+        ("INBOUND_MAIL", f"{'x' * 31}@example.com", "INBOUND_MAIL must be one address without a plus"),
+        ("INBOUND_MAIL", "a@b.example,c@d.example", "INBOUND_MAIL must be one address without a plus"),
+        ("INBOUND_AUTHSERV", "mx example", "INBOUND_AUTHSERV must be the name that your mail server writes"),
         ("SMTP_URL", "mail.example.com", "SMTP_URL must begin with smtp:// or smtps://."),
         ("SMTP_URL", "smtp://", "SMTP_URL names no host"),
         ("SMTP_URL", "smtp://user@host", "SMTP_URL must hold both user and password, or neither."),

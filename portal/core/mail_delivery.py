@@ -12,7 +12,7 @@ from flask import current_app, g
 from flask_babel import force_locale
 from flask_mail import Attachment
 
-from portal.core import brand, mailer, outbox, scalars, smtp
+from portal.core import brand, mailer, outbox, reply_address, scalars, smtp
 from portal.core.letter import BadAddress, Letter, one_line
 from portal.core.mailer import Envelope, MailMessage, MailState
 from portal.core.outbox import Failed, Outside, Retry, Step
@@ -164,7 +164,7 @@ def _render(message: MailMessage, envelope: Envelope, *, at: datetime, link: str
         sender=(one_line(envelope.from_name or envelope.name), envelope.from_address),
         to=message.to,
         cc=message.cc,
-        reply_to=envelope.reply_to,
+        reply_to=reply_address.of(message) or envelope.reply_to,
         text=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n",
         html=html,
         attachments=attachments,

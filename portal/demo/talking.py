@@ -185,6 +185,13 @@ def _waiting(story: Story) -> None:
         about=lambda: {"order_id": story.orders["ebook"].id},
         files=[Upload("foutmelding les 3.txt", TEXT, _FAULT.encode())],
     )
+    _mail(
+        story,
+        "lessons",
+        EMMA,
+        story.moment(1, "21:52"),
+        "Op mijn telefoon gaat les drie ook niet open, zie ik net.",
+    )
 
 
 def _objections(story: Story) -> None:
@@ -266,6 +273,28 @@ def _ask(
             created_at=now,
         )
         actions.attach(story.add(message), files, now=now)
+
+    story.at(at, happen)
+
+
+def _mail(story: Story, key: str, email: str, at: datetime, body: str) -> None:
+    """The customer answers by mail, from a domain that signs nothing."""
+
+    def happen(now: datetime) -> None:
+        ticket, person = story.tickets[key], story.people[email]
+        message = TicketMessage(
+            ticket_id=ticket.id,
+            author_kind=AuthorKind.CUSTOMER,
+            person_id=person.id,
+            author_name=person.name,
+            body=body,
+            by_mail=True,
+            is_proved=False,
+            created_at=now,
+        )
+        story.add(message)
+        ticket.last_message_at = now
+        story.record("ticket.replied", ticket, now=now, actor=Actor.person(person), message_id=message.id)
 
     story.at(at, happen)
 

@@ -74,7 +74,7 @@ def account_language(customer: Customer, shop: Shop) -> str:
 
 
 #: Who may answer customers; the others only read.
-_ANSWER = (StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT)
+ANSWER = (StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT)
 
 
 def staff_recipients(shop: Shop) -> dict[str, list[str]]:
@@ -85,7 +85,7 @@ def staff_recipients(shop: Shop) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     rows = db.session.execute(
         sa.select(Staff.email, Staff.language)
-        .where(Staff.role.in_(_ANSWER), Staff.archived_at.is_(None))
+        .where(Staff.role.in_(ANSWER), Staff.archived_at.is_(None))
         .order_by(Staff.id)
     )
     for email, language in rows:

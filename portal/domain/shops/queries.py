@@ -38,6 +38,11 @@ def get_shop(shop_id: int) -> Shop:
     return db.session.get_one(Shop, shop_id)
 
 
+def find_shop_by_id(shop_id: int) -> Shop | None:
+    """The shop with a primary key that came from outside, where there is such a one."""
+    return db.session.get(Shop, shop_id)
+
+
 def find_default_shop() -> Shop | None:
     """The shop that commands mean when none is named: the only one, or the demo."""
     shops = db.session.scalars(sa.select(Shop).order_by(Shop.id).limit(2)).all()

@@ -48,10 +48,10 @@ _COLUMNS = {Kind.INVOICE: "document_id", Kind.ORDER: "order_id", Kind.SUBSCRIPTI
 
 
 class Author(Protocol):
-    """Who writes: a person of the account, or somebody of the shop."""
+    """Who writes: a person of the account, or somebody of the shop; without an id somebody who wrote a mail."""
 
     @property
-    def id(self) -> int: ...
+    def id(self) -> int | None: ...
 
     @property
     def name(self) -> str: ...
@@ -74,12 +74,21 @@ class NewTicket:
 
 
 @dataclass(frozen=True)
+class ByMail:
+    """The mail that a message came in: its Message-ID, and whether its sender's domain signed it."""
+
+    message_id: str
+    is_proved: bool
+
+
+@dataclass(frozen=True)
 class Said:
     """A message in Markdown with its files. The same text sent by the same form (``key``) is one message."""
 
     body: str
     files: Sequence[Upload] = ()
     key: str | None = None
+    mail: ByMail | None = None
 
 
 def next_number() -> str:
@@ -126,7 +135,7 @@ def open_ticket(
         **({_COLUMNS[about.kind]: about.id} if about is not None else {}),
     )
     db.session.add(ticket)
-    audit.record("ticket.opened", ticket, actor=Actor.person(author), now=now, type=wanted.type.value)
+    audit.record("ticket.opened", ticket, actor=acting(author), now=now, type=wanted.type.value)
     message = _add(ticket, said, new_public_id(), AuthorKind.CUSTOMER, author, now=now)
     tell(ticket, message, now=now)
     return ticket
@@ -143,7 +152,7 @@ def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticke
         return ticket
     message = _add(ticket, said, public_id, AuthorKind.CUSTOMER, author, now=now)
     ticket.waits_for_customer = False
-    actor = Actor.person(author)
+    actor = acting(author)
     audit.record("ticket.replied", ticket, actor=actor, now=now, message_id=message.id)
     move_ticket(ticket, Move.CUSTOMER_REPLY, actor=actor, now=now)
     mails.replied(ticket, message, now=now)
@@ -171,7 +180,7 @@ def _answer(ticket_id: int, said: Said, *, author: Author, now: datetime) -> tup
     if known is not None:
         return known, False
     message = _add(ticket, said, public_id, AuthorKind.STAFF, author, now=now)
-    actor = Actor.staff(author)
+    actor = of_staff(author)
     audit.record("ticket.answered", ticket, actor=actor, now=now, message_id=message.id)
     if ticket.status is TicketStatus.OPEN:
         move_ticket(ticket, Move.REVIEW, actor=actor, now=now)
@@ -188,7 +197,7 @@ def add_note(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ti
     if known is not None:
         return known
     message = _add(ticket, said, public_id, AuthorKind.STAFF, author, now=now, is_internal=True)
-    audit.record("ticket.noted", ticket, actor=Actor.staff(author), now=now, message_id=message.id)
+    audit.record("ticket.noted", ticket, actor=of_staff(author), now=now, message_id=message.id)
     return message
 
 
@@ -203,7 +212,7 @@ def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) 
         raise Conflict(
             _l("A dispute ends by its answer: a credit note, a correction, or a no with its reason.")
         )
-    if move_ticket(ticket, move, actor=Actor.staff(author), now=now) is TicketStatus.RESOLVED:
+    if move_ticket(ticket, move, actor=of_staff(author), now=now) is TicketStatus.RESOLVED:
         mails.resolved(ticket, now=now)
     return ticket
 
@@ -227,7 +236,7 @@ def change_priority(ticket_id: int, priority: Priority, *, author: Author, now: 
         audit.record(
             "ticket.prioritised",
             ticket,
-            actor=Actor.staff(author),
+            actor=of_staff(author),
             now=now,
             before=before.value,
             after=priority.value,
@@ -291,6 +300,16 @@ def _once(said: Said, purpose: str, *parts: str) -> str:
     return links.mac(purpose, "\n".join((said.key, *parts, said.body)))
 
 
+def acting(author: Author) -> Actor:
+    """Who acts on the customer's side: a person, or somebody who wrote a mail and has no log-in."""
+    return Actor("person", author.id) if author.id is not None else Actor.visitor()
+
+
+def of_staff(author: Author) -> Actor:
+    """Who acts for the shop."""
+    return Actor("staff", author.id)
+
+
 def _add(
     ticket: Ticket,
     said: Said,
@@ -311,6 +330,9 @@ def _add(
         author_name=author.name[:LONGEST_NAME],
         body=said.body,
         is_internal=is_internal,
+        by_mail=said.mail is not None,
+        is_proved=said.mail is None or said.mail.is_proved,
+        mail_message_id=said.mail.message_id if said.mail is not None else None,
         created_at=now,
     )
     db.session.add(message)

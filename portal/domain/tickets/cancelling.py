@@ -12,7 +12,7 @@ from portal.core.audit import Actor
 from portal.domain.subscriptions import cancelling
 from portal.domain.subscriptions.cancelling import Reason, subscription_cancelled
 from portal.domain.subscriptions.models import ChangeStatus, Subscription, SubscriptionChange
-from portal.domain.tickets.actions import Author, NewTicket, Said, end_by_itself, open_ticket, reply
+from portal.domain.tickets.actions import Author, NewTicket, Said, acting, end_by_itself, open_ticket, reply
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
@@ -30,7 +30,7 @@ def request_cancellation(
     For members who may change subscriptions. Asked for twice, or at once, it is one cancellation with one ticket, the
     first. The text of the ticket is in the language of the page. Raises as ``subscriptions.cancelling.request`` does.
     """
-    actor = Actor.person(author)
+    actor = acting(author)
     change, ending = cancelling.request(subscription_id, reason=reason, told=told, actor=actor, now=now)
     if ending is None:
         return change
@@ -63,7 +63,7 @@ def withdraw_cancellation(subscription_id: int, *, author: Author, now: datetime
 
     For members who may change subscriptions. Raises ``Conflict`` once its date has come.
     """
-    actor = Actor.person(author)
+    actor = acting(author)
     change = cancelling.withdraw(subscription_id, actor=actor, now=now)
     if change is None:
         return False

@@ -20,9 +20,11 @@ from portal.domain.tickets.actions import (
     Author,
     NewTicket,
     Said,
+    acting,
     answer_silently,
     lock_ticket,
     move_ticket,
+    of_staff,
     open_ticket,
     reply,
 )
@@ -85,9 +87,7 @@ def open_dispute(
     dispute = Dispute(document_id=document.id, line_position=line, ticket_id=ticket.id, created_at=now)
     db.session.add(dispute)
     disputing.begin_dispute(document, today=_today(document, now))
-    audit.record(
-        "invoice.disputed", document, actor=Actor.person(author), now=now, ticket_id=ticket.id, line=line
-    )
+    audit.record("invoice.disputed", document, actor=acting(author), now=now, ticket_id=ticket.id, line=line)
     return ticket
 
 
@@ -101,7 +101,7 @@ def withdraw(document_id: int, said: Said, *, author: Author, now: datetime) -> 
         return None
     reply(dispute.ticket_id, said, author=author, now=now)
     ticket = lock_ticket(dispute.ticket_id)
-    actor = Actor.person(author)
+    actor = acting(author)
     for move in (Move.REVIEW, Move.CLOSE):
         move_ticket(ticket, move, actor=actor, now=now)
     _end(dispute, document, DisputeMove.WITHDRAW, actor=actor, now=now)
@@ -125,7 +125,7 @@ def answer_dispute(
         raise Conflict(_l("This dispute has ended already. Please look again."))
     message = answer_silently(dispute.ticket_id, said, author=author, now=now)
     ticket = lock_ticket(dispute.ticket_id)
-    actor = Actor.staff(author)
+    actor = of_staff(author)
     for each in (Move.REVIEW, _TICKET_ENDS[move]):
         move_ticket(ticket, each, actor=actor, now=now)
     _end(dispute, document, move, actor=actor, now=now)

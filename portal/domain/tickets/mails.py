@@ -178,6 +178,7 @@ def _to_staff(
             "priority": priority,
             "excerpt": excerpt(message.body),
             "ticket_url": links.external(shop.id, "office.tickets.show", public_id=ticket.public_id),
+            **({} if message.is_proved else {"unproved": True}),
             **said,
         },
         related=f"ticket:{ticket.public_id}",

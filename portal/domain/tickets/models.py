@@ -120,7 +120,10 @@ class TicketMessage(Id, ShopOwned, PublicId, Timestamped, Base):
     """One message, in Markdown. Internal ones are for staff only."""
 
     __tablename__ = "ticket_messages"
-    __table_args__ = (sa.Index("ix_ticket_messages_ticket_id", "ticket_id", "id"),)
+    __table_args__ = (
+        sa.Index("ix_ticket_messages_ticket_id", "ticket_id", "id"),
+        sa.Index("ix_ticket_messages_mail_message_id", "shop_id", "mail_message_id", unique=True),
+    )
 
     ticket_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("tickets.id"))
     author_kind: Mapped[AuthorKind] = mapped_column(word(AuthorKind))
@@ -133,7 +136,9 @@ class TicketMessage(Id, ShopOwned, PublicId, Timestamped, Base):
     is_proved: Mapped[bool] = mapped_column(
         default=True, doc="False for a mail that its domain did not sign."
     )
-    mail_message_id: Mapped[str | None] = mapped_column(sa.String(255))
+    mail_message_id: Mapped[str | None] = mapped_column(
+        sa.String(255), doc="The Message-ID of a mail that came in; it is added once."
+    )
 
 
 class TicketAttachment(Id, ShopOwned, PublicId, Timestamped, Base):

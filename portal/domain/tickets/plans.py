@@ -22,11 +22,13 @@ from portal.domain.tickets.actions import (
     Author,
     NewTicket,
     Said,
+    acting,
     answer,
     answer_silently,
     change_status,
     end_by_itself,
     lock_ticket,
+    of_staff,
     open_ticket,
 )
 from portal.domain.tickets.mails import PlanAsked
@@ -51,7 +53,7 @@ def request_plan(
     For members who may ask for plans. ``total_minor`` is what the page showed, ``language`` that of the page, which
     the ticket is written in. Asked twice, or at once, it is one request with one ticket. Raises as ``plans.request``.
     """
-    plan, is_new = plans.request(case.id, count, total_minor=total_minor, actor=Actor.person(author), now=now)
+    plan, is_new = plans.request(case.id, count, total_minor=total_minor, actor=acting(author), now=now)
     if not is_new:
         return plan
     asked = PlanAsked(case.number, amounts(total_minor, count), case.currency)
@@ -80,12 +82,12 @@ def agree_plan(plan_id: int, message: str, *, today: date, author: Author, now: 
 
     For staff who may change cases. Raises as ``plans.agree``. Twice is once.
     """
-    plan = plans.agree(plan_id, today=today, actor=Actor.staff(author), now=now)
+    plan = plans.agree(plan_id, today=today, actor=of_staff(author), now=now)
     ticket = _running_ticket(plan)
     if ticket is not None:
         if message:
             answer_silently(ticket.id, Said(message), author=author, now=now)
-        end_by_itself(ticket.id, Move.RESOLVE, actor=Actor.staff(author), now=now)
+        end_by_itself(ticket.id, Move.RESOLVE, actor=of_staff(author), now=now)
     return plan
 
 
@@ -96,7 +98,7 @@ def refuse_plan(plan_id: int, message: str, *, author: Author, now: datetime) ->
     """
     if not message.strip():
         raise DomainError(_l("Say why, so that the customer understands it."), "message")
-    plan = plans.refuse(plan_id, actor=Actor.staff(author), now=now)
+    plan = plans.refuse(plan_id, actor=of_staff(author), now=now)
     ticket = _running_ticket(plan)
     if ticket is not None:
         answer(ticket.id, Said(message), author=author, now=now)

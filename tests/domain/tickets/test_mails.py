@@ -21,7 +21,7 @@ from portal.domain.people.models import ContactPerson, Customer, Person, Staff, 
 from portal.domain.people.recipients import Switch
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import actions, disputes, mails
-from portal.domain.tickets.actions import NewTicket, Said
+from portal.domain.tickets.actions import ByMail, NewTicket, Said
 from portal.domain.tickets.models import Priority, TicketStatus, TicketType
 from portal.domain.tickets.states import DisputeMove, Move
 from portal.extensions import db
@@ -227,3 +227,27 @@ def test_what_was_said_is_kept_where_nobody_can_be_told(ids: Any, caplog: pytest
 )
 def test_an_excerpt_is_plain_and_short(body: str, shown: str) -> None:
     assert mails.excerpt(body) == shown
+
+
+@pytest.mark.parametrize("name", ["ticket_opened", "ticket_replied"])
+@pytest.mark.parametrize(
+    ("language", "mark"),
+    [
+        ("en", "It came by mail, and its sender is not verified."),
+        ("nl", "Het kwam per e-mail, en de afzender is niet bevestigd."),
+    ],
+)
+def test_staff_are_told_of_a_sender_who_is_not_verified(
+    app: Any, ids: Any, name: str, language: str, mark: str
+) -> None:
+    db.session.get_one(Staff, ids.saskia).language = db.session.get_one(Staff, ids.kees).language = language
+    emma = db.session.get_one(Person, ids.emma)
+    for proved in (True, False):
+        said = Said("Hi", mail=ByMail(f"{proved}@x.example", proved))
+        if name == "ticket_opened":
+            wanted = NewTicket(TicketType.GENERAL, "Delivery day")
+            actions.open_ticket(wanted, said, customer_id=ids.emma_account, author=emma, now=START)
+        else:
+            actions.reply(make_ticket(ids.emma_account).id, said, author=emma, now=START)
+        mail = rendered(app, queued()[-1])
+        assert (mark in mail["txt"], mark in mail["html"]) == (not proved, not proved)

@@ -1,0 +1,396 @@
+"""To which ticket a mail is added, in whose name, and which mails are not."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.core import database, inbound_mail, mail_delivery, reply_address
+from portal.core.audit import AuditEntry
+from portal.core.inbound_mail import InboundMail
+from portal.core.mailer import Category, Mail, MailMessage, queue
+from portal.core.tenancy import shop_scope
+from portal.domain.people.models import Customer, Membership, Role, Staff, StaffRole
+from portal.domain.tickets import actions, inbound
+from portal.domain.tickets.actions import Said
+from portal.domain.tickets.inbound import Done, Outcome, TooMany
+from portal.domain.tickets.models import (
+    AuthorKind,
+    Ticket,
+    TicketAttachment,
+    TicketMessage,
+    TicketStatus,
+)
+from portal.extensions import db
+from tests.cast import START, make_invoice
+from tests.inbound import INBOX, multipart, raw
+from tests.rows import add_message, make_contact, make_ticket
+
+LATER = START + timedelta(hours=2)
+
+
+@pytest.fixture(autouse=True)
+def here(app: Flask, ids: Any) -> Iterator[None]:
+    app.config["INBOUND_MAIL"] = INBOX
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        yield
+        db.session.rollback()
+
+
+def read(*arguments: Any, trusted: str | None = None, **options: Any) -> InboundMail:
+    return inbound_mail.read(raw(*arguments, **options), trusted=trusted)
+
+
+def take(mail: InboundMail, *recipients: str) -> Outcome:
+    return inbound.take(mail, recipients, now=LATER)
+
+
+def sent(
+    customer_id: int | None, related: str | None = None, category: Category = Category.ACCOUNT
+) -> MailMessage:
+    """A mail of ours that somebody got; its address for answers is ``reply_address.of``."""
+    mail = queue(
+        Mail(
+            name="ticket_answered",
+            category=category,
+            language="en",
+            to=["emma@example.com"],
+            related=related,
+            customer_id=customer_id,
+        ),
+        now=START,
+    )
+    mail.message_id = f"{mail.public_id}@shop.example.test"
+    db.session.flush()
+    return mail
+
+
+def address(mail: MailMessage) -> str:
+    found = reply_address.of(mail)
+    assert found is not None
+    return found
+
+
+def last() -> TicketMessage:
+    return db.session.scalars(sa.select(TicketMessage).order_by(TicketMessage.id.desc()).limit(1)).one()
+
+
+def ticket_of(ids: Any, **options: Any) -> Ticket:
+    return make_ticket(ids.emma_account, **options)
+
+
+def test_a_reply_is_added_to_its_ticket(ids: Any) -> None:
+    ticket = ticket_of(ids, status=TicketStatus.RESOLVED, resolved_at=START)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}")
+    outcome = take(read("Before *eight*.\n\nOn Sunday De Halve Maan wrote:\n> When?\n", to=address(ours)))
+    assert outcome == Outcome(Done.ADDED, ticket_id=ticket.id)
+    message = last()
+    assert (message.ticket_id, message.body) == (ticket.id, "Before \\*eight\\*.")
+    assert (message.author_kind, message.person_id, message.author_name) == (
+        AuthorKind.CUSTOMER,
+        ids.emma,
+        "Emma de Vries",
+    )
+    assert (message.by_mail, message.is_proved, message.mail_message_id) == (True, False, "one@example.com")
+    assert (ticket.status, ticket.last_message_at) == (TicketStatus.OPEN, LATER)
+    told = db.session.scalars(sa.select(MailMessage.name).order_by(MailMessage.id.desc()).limit(1)).one()
+    assert told == "ticket_replied"
+
+
+def test_twice_it_is_added_once(ids: Any) -> None:
+    ticket = ticket_of(ids)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}")
+    mail = read(to=address(ours))
+    assert take(mail).done is Done.ADDED
+    mails = db.session.scalar(sa.select(sa.func.count()).select_from(MailMessage))
+    assert take(mail) == Outcome(Done.KNOWN, ticket_id=ticket.id)
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(TicketMessage)) == 2
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(MailMessage)) == mails
+
+
+def test_without_an_id_twice_is_once_too(ids: Any) -> None:
+    mail = read(message_id=None)
+    assert [take(mail).done, take(mail).done] == [Done.OPENED, Done.KNOWN]
+
+
+def test_an_answer_to_an_invoice_opens_a_ticket_about_it(ids: Any) -> None:
+    invoice = make_invoice(ids.emma_account)
+    ours = sent(ids.emma_account, f"document:{invoice.public_id}")
+    outcome = take(read(to=address(ours), subject="RE: AW: Invoice 2026-00001"))
+    assert outcome.done is Done.OPENED
+    ticket = db.session.get_one(Ticket, outcome.ticket_id)
+    assert (ticket.subject, ticket.document_id, ticket.opened_by_id, ticket.customer_id) == (
+        "Invoice 2026-00001",
+        invoice.id,
+        ids.emma,
+        ids.emma_account,
+    )
+    told = db.session.scalars(sa.select(MailMessage.name).order_by(MailMessage.id.desc()).limit(1)).one()
+    assert told == "ticket_opened"
+
+
+def test_a_second_mail_of_the_same_exchange_goes_to_the_same_ticket(ids: Any) -> None:
+    first = take(read())
+    again = take(read("And on Friday?", "In-Reply-To: <one@example.com>", message_id="<two@example.com>"))
+    assert again == Outcome(Done.ADDED, ticket_id=first.ticket_id)
+
+
+@pytest.mark.parametrize("header", ["In-Reply-To", "References"])
+def test_an_id_of_our_mail_names_its_ticket_too(ids: Any, header: str) -> None:
+    ticket = ticket_of(ids)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}")
+    outcome = take(read("Yes.", f"{header}: <x@y.example>\r\n <{ours.message_id}>"))
+    assert outcome == Outcome(Done.ADDED, ticket_id=ticket.id)
+
+
+def test_the_envelope_names_the_ticket_where_the_header_does_not(ids: Any) -> None:
+    ticket = ticket_of(ids)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}")
+    assert take(read(), address(ours).upper()).ticket_id == ticket.id
+
+
+@pytest.mark.parametrize("change", ["other mail", "other proof", "other shop", "no proof"])
+def test_a_forged_address_names_nothing(ids: Any, change: str) -> None:
+    ticket = ticket_of(ids)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}")
+    right = address(ours)
+    shop, number, proof = right.partition("+")[2].partition("@")[0].split("-")
+    forged = {
+        "other mail": f"{shop}-{int(number) + 1}-{proof}",
+        "other proof": f"{shop}-{number}-{'a' * 24}",
+        "other shop": f"{ids.other_shop}-{number}-{proof}",
+        "no proof": f"{shop}-{number}-",
+    }[change]
+    stranger = read(sender="eve@stranger.example", to=f"support+{forged}@shop.example.test")
+    assert take(stranger) == Outcome(Done.DROPPED, "nobody knows the sender")
+    assert take(read(sender="eve@stranger.example", to=right, message_id="<3@x.example>")).done is Done.ADDED
+
+
+def test_a_security_mail_lets_nobody_in(ids: Any) -> None:
+    ours = sent(ids.emma_account, category=Category.SECURITY)
+    assert reply_address.of(ours) is None
+    mail = read("Hi", f"In-Reply-To: <{ours.message_id}>", sender="eve@stranger.example")
+    assert take(mail) == Outcome(Done.DROPPED, "nobody knows the sender")
+
+
+def test_a_mail_about_no_account_has_no_address_of_its_own(app: Flask, ids: Any) -> None:
+    assert reply_address.of(sent(None)) is None
+    app.config["INBOUND_MAIL"] = None
+    assert reply_address.of(sent(ids.emma_account)) is None
+
+
+@pytest.mark.parametrize("answered_here", [True, False])
+def test_the_mail_that_leaves_names_its_address(app: Flask, ids: Any, answered_here: bool) -> None:
+    app.config["INBOUND_MAIL"] = INBOX if answered_here else None
+    ticket = ticket_of(ids)
+    saskia = db.session.get_one(Staff, ids.saskia)
+    actions.answer(ticket.id, Said("On Saturday."), author=saskia, now=START)
+    ours = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id.desc()).limit(1)).one()
+    mail_delivery.send({"id": ours.id}, now=START)
+    mail_delivery._envelopes.clear()  # kept for as long as a run of the outbox lasts
+    (line,) = [each for each in (ours.rendered or b"").split(b"\r\n") if each.startswith(b"Reply-To:")]
+    expected = address(ours) if answered_here else "hello@shop.example.test"
+    assert line.decode() == f"Reply-To: {expected}"
+    assert len(expected.rpartition("@")[0]) <= 64
+
+
+def test_a_proof_works_at_the_inbox_only(ids: Any) -> None:
+    ours = sent(ids.emma_account)
+    elsewhere = address(ours).replace("shop.example.test", "elsewhere.example")
+    assert reply_address.find([elsewhere]) is None
+
+
+# who writes, which mail of ours is answered, and in whose name it stands, or why it is dropped
+MATCHING = [
+    ("emma@example.com", None, "Emma de Vries"),
+    ("Emma@Example.COM", None, "Emma de Vries"),
+    ("jan@example.com", None, "Jan Jansen"),
+    ("bram@example.com", None, "this person may not write"),
+    ("bram@example.com", "emma", "this person may not write for the account"),
+    ("dora@example.com", None, "nobody knows the sender"),
+    ("eve@stranger.example", None, "nobody knows the sender"),
+    ("eve@stranger.example", "emma", "eve@stranger.example"),
+    ("anna@example.net", None, "Anna Admin"),
+    ("anna@example.net", "emma", "Anna Admin"),
+    ("jan@example.com", "emma", "jan@example.com"),
+    ("kees@example.com", None, "staff answer by the mail that they got"),
+    ("kees@example.com", "emma", "staff answer by the mail that they got"),
+    ("kees@example.com", "staff", "Kees"),
+    ("emma@example.com", "staff", "it answers a mail to staff, from another address"),
+    ("ria@example.com", "staff", "it answers a mail to staff, from another address"),
+    ("old@example.com", "staff", "it answers a mail to staff, from another address"),
+    ("boss@bakker.example", None, "boss@bakker.example"),
+    ("boss@gmail.com", None, "nobody knows the sender"),
+    ("boss@twice.example", None, "nobody knows the sender"),
+    ("books@office.example", None, "several accounts have this address"),
+    ("hello@shop.example.test", None, "it comes from the shop's own address"),
+    ("somebody@shop.example.test", None, "nobody knows the sender"),
+    (INBOX, None, "it comes from the shop's own address"),
+    ("gone@bygone.example", None, "nobody knows the sender"),
+]
+
+
+@pytest.mark.parametrize(("sender", "answers", "expected"), MATCHING)
+def test_who_is_believed_to_have_written(ids: Any, sender: str, answers: str | None, expected: str) -> None:
+    make_contact(ids.emma_account)
+    for account in (ids.emma_account, ids.jan_account):
+        make_contact(account, email="books@office.example")
+    for email in ("info@bakker.example", "someone@gmail.com", "a@twice.example", "b@twice.example"):
+        db.session.add(Customer(name=email, email=email, created_at=START))
+    db.session.add(Customer(name="x", email="gone@bygone.example", created_at=START, archived_at=START))
+    db.session.add(Staff(email="ria@example.com", name="Ria", role=StaffRole.READ_ONLY, created_at=START))
+    db.session.add(
+        Staff(email="old@example.com", name="O", role=StaffRole.OWNER, created_at=START, archived_at=START)
+    )
+    ticket = ticket_of(ids)
+    category = Category.STAFF if answers == "staff" else Category.ACCOUNT
+    to = address(sent(ids.emma_account, f"ticket:{ticket.public_id}", category)) if answers else INBOX
+    before = last().id
+    outcome = take(read(sender=sender, to=to))
+    if outcome.done is Done.DROPPED:
+        assert (outcome.reason, last().id) == (expected, before)
+        return
+    assert last().author_name == expected
+    assert (outcome.ticket_id == ticket.id) is (answers is not None)
+    assert outcome.done is {"staff": Done.ANSWERED, "emma": Done.ADDED, None: Done.OPENED}[answers]
+
+
+def test_staff_answer_by_mail(ids: Any) -> None:
+    ticket = ticket_of(ids)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}", Category.STAFF)
+    assert take(read(sender="kees@example.com", to=address(ours))).done is Done.ANSWERED
+    message = last()
+    assert (message.author_kind, message.staff_id, message.person_id) == (AuthorKind.STAFF, ids.kees, None)
+    assert (ticket.status, ticket.waits_for_customer) == (TicketStatus.IN_REVIEW, True)
+    told = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id.desc()).limit(1)).one()
+    assert (told.name, told.to) == ("ticket_answered", ["emma@example.com"])
+
+
+def test_what_somebody_without_a_log_in_writes_is_a_visitors(ids: Any) -> None:
+    make_contact(ids.emma_account)
+    take(read(sender="anna@example.net"))
+    entry = db.session.scalars(sa.select(AuditEntry).where(AuditEntry.event == "ticket.opened")).one()
+    assert (entry.actor_kind, entry.actor_id) == ("visitor", None)
+    assert last().person_id is None
+
+
+def test_of_several_accounts_the_one_with_the_very_address_is_meant(ids: Any) -> None:
+    db.session.add(
+        Membership(person_id=ids.emma, customer_id=ids.jan_account, role=Role.OWNER, created_at=START)
+    )
+    outcome = take(read())
+    assert db.session.get_one(Ticket, outcome.ticket_id).customer_id == ids.emma_account
+
+
+def test_an_archived_account_gets_nothing(ids: Any) -> None:
+    ours = sent(ids.emma_account)
+    db.session.get_one(Customer, ids.emma_account).archived_at = START
+    assert take(read(to=address(ours))) == Outcome(Done.DROPPED, "the account is archived")
+
+
+def test_a_ticket_of_another_account_is_not_reached(ids: Any) -> None:
+    """A mail about an account whose ticket is, wrongly, of another one opens a new one at its own."""
+    ticket = make_ticket(ids.jan_account)
+    ours = sent(ids.emma_account, f"ticket:{ticket.public_id}")
+    outcome = take(read(to=address(ours)))
+    assert (outcome.done, outcome.ticket_id == ticket.id) == (Done.OPENED, False)
+
+
+PASS = "Authentication-Results: mx.shop.example; dkim=pass header.d=example.com"
+
+
+@pytest.mark.parametrize(
+    ("header", "proved"),
+    [
+        (PASS, True),
+        (PASS.replace("example.com", "EXAMPLE.com"), True),
+        (PASS.replace("header.d=", "header.i=@"), True),
+        (PASS.replace("example.com", "other.example"), False),
+        (PASS.replace("pass", "fail"), False),
+        (PASS.replace("mx.shop.example", "mx.evil.example"), False),
+    ],
+)
+def test_a_signed_mail_is_proved(ids: Any, header: str, proved: bool) -> None:
+    take(read("Hello", header, trusted="mx.shop.example"))
+    assert last().is_proved is proved
+
+
+def test_nothing_is_proved_where_no_server_is_trusted(ids: Any) -> None:
+    take(read("Hello", PASS))
+    assert last().is_proved is False
+
+
+def part(name: str, data: bytes, kind: str = "application/octet-stream") -> bytes:
+    head = f'Content-Type: {kind}\r\nContent-Disposition: attachment; filename="{name}"\r\n'
+    return head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(data)
+
+
+def test_files_come_by_the_rules_of_the_form(ids: Any) -> None:
+    text = "Content-Type: text/plain\r\n\r\nSee the files."
+    body, kind = multipart(
+        text,
+        part("a [b].pdf", b"%PDF-1.7 x"),
+        part("run.exe", b"MZ\x00\x01"),
+        part("winmail.dat", b"\x78\x9f\x3e\x22", "application/ms-tnef"),
+        part("big.txt", b"x" * (5 * 1024 * 1024 + 1), "text/plain"),
+    )
+    take(read(body, kind=kind))
+    files = db.session.scalars(sa.select(TicketAttachment.name)).all()
+    assert files == ["a [b].pdf"]
+    assert last().body == (
+        "See the files.\n\n"
+        "Not kept, as files of this kind or size are not taken: run.exe, winmail.dat, big.txt"
+    )
+
+
+def test_six_files_are_one_too_many(ids: Any) -> None:
+    body, kind = multipart(*(part(f"{number}.txt", b"x", "text/plain") for number in range(6)))
+    take(read(body, kind=kind))
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(TicketAttachment)) == 5
+    assert last().body == (
+        "Sent by e-mail, without text.\n\nNot kept, as files of this kind or size are not taken: 5.txt"
+    )
+
+
+def test_a_long_text_comes_whole_in_a_file(ids: Any) -> None:
+    take(read("word " * 10_000))
+    assert last().body.endswith("word\n\nThe whole text is in the file.")
+    assert len(last().body) < 10_100
+    file = db.session.scalars(sa.select(TicketAttachment)).one()
+    assert (file.name, file.size_bytes) == ("message.txt", 49_999)
+
+
+def test_the_words_around_it_are_in_the_language_of_the_account(ids: Any) -> None:
+    db.session.get_one(Customer, ids.emma_account).language = "nl"
+    body, kind = multipart(part("a.txt", b"x", "text/plain"))
+    outcome = take(read(body, kind=kind, subject=""))
+    assert db.session.get_one(Ticket, outcome.ticket_id).subject == "E-mail zonder onderwerp"
+    assert last().body == "Per e-mail gestuurd, zonder tekst."
+
+
+def test_an_empty_mail_is_dropped(ids: Any) -> None:
+    assert take(read("\r\n \r\n")) == Outcome(Done.DROPPED, "it is empty")
+
+
+def test_a_mail_of_ours_that_came_back_is_dropped(ids: Any) -> None:
+    ours = sent(ids.emma_account)
+    assert take(read(message_id=f"<{ours.message_id}>")) == Outcome(
+        Done.DROPPED, "it is a mail of the portal itself"
+    )
+
+
+def test_who_sends_very_many_waits(ids: Any) -> None:
+    ticket = ticket_of(ids, last_message_at=LATER)
+    for _ in range(inbound.MOST_IN_AN_HOUR):
+        add_message(ticket, body="x", by_mail=True, created_at=LATER - timedelta(minutes=59))
+    with pytest.raises(TooMany):
+        take(read())
+    outcome = inbound.take(read(), (), now=LATER + timedelta(minutes=2))
+    assert outcome.done is Done.OPENED
