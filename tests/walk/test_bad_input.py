@@ -956,10 +956,11 @@ def complaints(answer: TestResponse) -> str:
 @on_sqlite
 @pytest.mark.parametrize("which", FORMS)
 def test_the_reader_is_told_in_their_language(here: tuple[World, Things], trial: Trial, which: str) -> None:
+    """Of each field two values in `make test`, which sends all of them elsewhere, and all of them in the soak."""
     world, things = here
     form = FORMS[which]
     for into, values in form.refused.items():
-        for value in values:
+        for value in values if IN_TURN == ["postgres"] else values[:2]:
             said = {}
             for language in ("en", "nl"):
                 client = sender(world, form, language)
