@@ -1,7 +1,4 @@
-"""What the shop can decide about a ticket: its page shows these, in this order, beside the conversation.
-
-What a type of ticket asks for (money back, an end to a subscription) adds its decisions here, before the general ones.
-"""
+"""What the shop can decide about a ticket: its page shows these, in this order, beside the conversation."""
 
 from __future__ import annotations
 
@@ -11,7 +8,8 @@ from typing import Any
 from flask import url_for
 from flask_babel import lazy_gettext as _l
 
-from portal.domain.tickets.states import LIFE, Move
+from portal.blueprints.office.tickets.matters import Matter
+from portal.domain.tickets.states import ENDING, LIFE, Move
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,12 @@ _LABELS = {
 }
 
 
-def decisions(ticket: Any) -> list[Decision]:
-    """What may be decided now, for staff who may write tickets."""
+def decisions(ticket: Any, matter: Matter | None) -> list[Decision]:
+    """What may be decided now, for staff who may write tickets; what has a decision of its own ends by that."""
     url = url_for("office.tickets.move", public_id=ticket.public_id)
+    ends_by_itself = matter is not None and matter.is_open
     return [
         Decision(label, url, (("move", move.value),), glyph)
         for move, (label, glyph) in _LABELS.items()
-        if move in LIFE.moves_from(ticket.status)
+        if move in LIFE.moves_from(ticket.status) and not (ends_by_itself and move in ENDING)
     ]
