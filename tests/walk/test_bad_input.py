@@ -613,6 +613,40 @@ FORMS: dict[str, Form] = {
         {"move": ("", "x", "REVIEW", "customer_reply", HUGE, "\0")},
         by_staff=True,
     ),
+    "grant": Form(
+        lambda t: f"/office/tickets/{t.asks_file}/files/{t.wanted_file}/grant",
+        {"version": "x"},
+        {"version": ("", "x", "-1", "9" * 400, HUGE, "\0", "\u0661")},
+        by_staff=True,
+    ),
+    "answer a plan": Form(
+        lambda t: f"/office/tickets/{t.asks_plan}/plan/refuse",
+        {"body": ""},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "answer a dispute": Form(
+        lambda t: f"/office/tickets/{t.asks_dispute}/dispute/reject",
+        {"body": ""},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "decide a cancellation": Form(
+        lambda t: f"/office/tickets/{t.asks_cancellation}/cancellation/keep",
+        {"body": ""},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000)},
+        by_staff=True,
+        free=("body",),
+    ),
+    "refuse a refund": Form(
+        lambda t: f"/office/tickets/{t.asks_refund}/refund/refuse",
+        {"body": ""},
+        {"body": (*EMPTY_AND_LONG, "x" * 50_000)},
+        by_staff=True,
+        free=("body",),
+    ),
     "prioritise": Form(
         lambda t: f"/office/tickets/{t.ticket}/priority",
         {"priority": "x"},
@@ -1089,10 +1123,11 @@ OWN_PARTS = {
     "/customer/support/new": ("about", "type"),
     "link": ("x",),
     "bank": ("x",),
+    "credit": ("ticket",),
 }
 
 
-@pytest.mark.parametrize("page", [*PAGES, "invoice", "pdf", "link", "return", "bank"])
+@pytest.mark.parametrize("page", [*PAGES, "invoice", "pdf", "link", "return", "bank", "credit"])
 def test_no_query_breaks_a_page(here: tuple[World, Things], trial: Trial, page: str) -> None:
     world, things = here
     path = {
@@ -1101,6 +1136,7 @@ def test_no_query_breaks_a_page(here: tuple[World, Things], trial: Trial, page: 
         "link": f"/pay/{things.link}",
         "return": f"/pay/return/{things.payment}",
         "bank": f"/sandbox/{things.bank_payment}",
+        "credit": f"/office/invoices/{things.invoice}/credit",
     }.get(page, page)
     client = sender(world, Form(lambda t: path, by_emma=True))
     if path.startswith("/office/"):
@@ -1140,7 +1176,8 @@ OBJECTS = (
     "/sandbox/{}/returning", "/setup/{}", "/logo-{}", "/hooks/{}", "/tone-{}.css",
     "/office/tickets/{}", "/office/tickets/{}/answer", "/office/tickets/x/files/{}", "/office/customers/{}",
     "/office/invoices/{}", "/office/invoices/{}/edit", "/office/invoices/{}/pdf", "/invitation/{}",
-    "/office/notifications/{}",
+    "/office/notifications/{}", "/office/tickets/{}/plan/agree", "/office/tickets/x/plan/{}",
+    "/office/invoices/{}/credit",
 )  # fmt: skip
 
 
