@@ -9,7 +9,7 @@ from flask import url_for
 from flask_babel import lazy_gettext as _l
 
 from portal.blueprints.office.tickets.matters import Matter
-from portal.domain.tickets.states import ENDING, LIFE, Move
+from portal.domain.tickets.states import LIFE, Move
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ _LABELS = {
 def decisions(ticket: Any, matter: Matter | None) -> list[Decision]:
     """What may be decided now, for staff who may write tickets; what has a decision of its own ends by that."""
     url = url_for("office.tickets.move", public_id=ticket.public_id)
-    ends_by_itself = matter is not None and matter.is_open
+    taken_over = matter.takes_over if matter is not None else ()
     return [
         Decision(label, url, (("move", move.value),), glyph)
         for move, (label, glyph) in _LABELS.items()
-        if move in LIFE.moves_from(ticket.status) and not (ends_by_itself and move in ENDING)
+        if move in LIFE.moves_from(ticket.status) and move not in taken_over
     ]

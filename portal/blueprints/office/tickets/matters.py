@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from portal.domain.collections.plans import find_plan
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.tickets import cancelling, granting, refunds, staff_queries
 from portal.domain.tickets.models import DisputeStatus, TicketType
-from portal.domain.tickets.states import RUNNING
+from portal.domain.tickets.states import ENDING, RUNNING, Move
 from portal.extensions import db
 
 
@@ -44,14 +45,14 @@ class File:
 
 @dataclass(frozen=True)
 class Matter:
-    """What is asked for. ``is_open``: the ticket ends by one of the ``ways``, not by the general buttons."""
+    """What is asked for. ``takes_over``: the general moves in whose place the ``ways`` stand."""
 
     title: str
     facts: tuple[tuple[str, str | None], ...] = ()
     hint: str | None = None
     ways: tuple[Way, ...] = ()
     files: tuple[File, ...] = ()
-    is_open: bool = False
+    takes_over: Collection[Move] = ()
 
 
 def matter_of(ticket: Any, staff: StaffPrincipal) -> Matter | None:
@@ -90,7 +91,7 @@ def _plan(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         )
         if is_open and staff.can(StaffPermission.CASES_CHANGE)
         else (),
-        is_open=is_open,
+        takes_over=ENDING if is_open else (),
     )
 
 
@@ -117,7 +118,7 @@ def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     hint = _("Reminders and collection of this invoice stand still until you answer.")
     if not dispute.is_credited:
         hint += " " + _("To answer by a credit note, make that first.")
-    return Matter(_("Dispute"), facts, hint, tuple(ways), is_open=True)
+    return Matter(_("Dispute"), facts, hint, tuple(ways), takes_over=ENDING)
 
 
 def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
@@ -147,7 +148,7 @@ def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         )
         if may
         else (),
-        is_open=True,
+        takes_over=ENDING,
     )
 
 
@@ -171,6 +172,8 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
             "send it from your bank or at your payment provider, and say so in your answer."
         ),
         tuple(ways),
+        # Nobody is refused without a reason; once the money is on its way, the request is resolved.
+        takes_over=(Move.REJECT,),
     )
 
 

@@ -329,6 +329,14 @@ def test_a_ticket_alone_ends_no_subscription(login: Any, desk: Desk, ids: Any) -
     assert saskia.send(desk.address("approve", ticket), DATA).status_code == 409
 
 
+def test_the_general_buttons_leave_out_what_has_words_of_its_own(login: Any, desk: Desk) -> None:
+    for way, left in {"plan": set(), "dispute": set(), "keep": set(), "refund": {"resolve", "close"}}.items():
+        ticket, saskia = desk.make(way), login("saskia")
+        saskia.send(f"{ticket}/move", {"move": "review"})
+        fields = find_all(parse(saskia.get(ticket).text), "input")
+        assert {e.attrib["value"] for e in fields if e.attrib.get("name") == "move"} == left, way
+
+
 def test_a_refund_is_refused(login: Any, desk: Desk) -> None:
     ticket = desk.make("refund")
     page = text(login("saskia").get(ticket))
