@@ -367,6 +367,7 @@ def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
     page.click("#note form .btn")
     walk.look("office-ticket-errors")
     walk.open("/office/tickets?q=nothing-like-it", "office-tickets-none")
+    look_at_decisions(walk, demo)
     walk.each_kind("/office/customers", "office-customers")
     customer = window.path
     walk.open(f"{customer}/invite", "office-invite")
@@ -401,6 +402,23 @@ def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
     walk.look("office-notification-errors")
     walk.open("/office/no-such-page", "office-404", status=404)
     walk.done()
+
+
+def look_at_decisions(walk: Walk, demo: Installation) -> None:
+    """What tickets ask for, and the pages that ask for the words of a decision; nothing is decided."""
+    page = walk.page
+    plan, cancellation = demo.run("tests.browser.asking").split()[-2:]
+    tickets = {"plan/agree": plan, "cancellation/keep": cancellation}
+    for type_, step in (("dispute", "dispute/reject"), ("refund_request", "refund/refuse")):
+        walk.open(f"/office/tickets?type={type_}", f"office-tickets-{type_}")
+        tickets[step] = page.get_attribute("a.row-link >> nth=0", "href") or ""
+    for step, ticket in tickets.items():
+        name = f"office-ticket-{step.partition('/')[0]}"
+        walk.open(ticket, name)
+        walk.open(f"{ticket}/{step}", f"{name}-decide")
+    page.fill("main textarea", "")
+    page.click("main form .btn-danger")
+    walk.look("office-decide-errors")
 
 
 def look_at_a_draft(walk: Walk) -> None:

@@ -58,7 +58,11 @@ def test_roles_of_the_shop_grow() -> None:
     assert all(each.endswith(".view") for each in STAFF_PERMISSIONS[StaffRole.READ_ONLY])
     assert not set(StaffPermission) & set(Permission), "a right of the one face is none of the other"
     changes = {each for each in STAFF_PERMISSIONS[StaffRole.SUPPORT] if not each.endswith(".view")}
-    assert changes == {StaffPermission.TICKETS_WRITE, StaffPermission.NOTICES_CHANGE}
+    assert changes == {
+        StaffPermission.TICKETS_WRITE,
+        StaffPermission.DOWNLOADS_GRANT,
+        StaffPermission.NOTICES_CHANGE,
+    }
 
 
 def test_roles_grow(app: Flask) -> None:

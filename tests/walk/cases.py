@@ -330,6 +330,34 @@ STAFF: dict[Key, CustomerCase] = {
     ("office.tickets.prioritise", "POST"): CustomerCase(
         lambda t: f"/office/tickets/{t.ticket}/priority", {"priority": "urgent"}
     ),
+    ("office.tickets.grant", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_file}/files/{t.wanted_file}/grant", {"version": "1"}
+    ),
+    ("office.tickets.answer_plan", "GET"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_plan}/plan/refuse"
+    ),
+    ("office.tickets.answer_plan", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_plan}/plan/refuse", {"body": "Because of the terms."}
+    ),
+    ("office.tickets.answer_dispute", "GET"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_dispute}/dispute/reject"
+    ),
+    ("office.tickets.answer_dispute", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_dispute}/dispute/reject", {"body": "Because of the terms."}
+    ),
+    ("office.tickets.decide_cancellation", "GET"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_cancellation}/cancellation/keep"
+    ),
+    ("office.tickets.decide_cancellation", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_cancellation}/cancellation/keep",
+        {"body": "Because of the terms."},
+    ),
+    ("office.tickets.refuse_refund", "GET"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_refund}/refund/refuse"
+    ),
+    ("office.tickets.refuse_refund", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_refund}/refund/refuse", {"body": "Because of the terms."}
+    ),
     ("office.tickets.download", "GET"): CustomerCase(
         lambda t: f"/office/tickets/{t.ticket}/files/{t.ticket_file}", is_page=False
     ),

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,6 +21,7 @@ from portal.core.tables import Base
 from portal.core.tenancy import shop_scope
 from portal.core.vat import VatCategory
 from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan, PlanStatus
+from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices import booking, bundles, rendering
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.drafts import LineInput, create_draft
@@ -33,9 +34,11 @@ from portal.domain.people import tokens
 from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
 from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
+from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import SubscriptionStatus
-from portal.domain.tickets import disputes
+from portal.domain.tickets import cancelling, disputes, plans
 from portal.domain.tickets.actions import Said
+from portal.domain.tickets.models import TicketType
 from portal.extensions import db
 from tests import cast, rows
 from tests.page_client import PageClient
@@ -73,6 +76,13 @@ class Things:
     case: str
     case_number: str
     agreed_case: str
+    #: Tickets that wait for a decision: on a file, a plan, a dispute, a cancellation and a refund.
+    asks_file: str
+    wanted_file: str
+    asks_plan: str
+    asks_dispute: str
+    asks_cancellation: str
+    asks_refund: str
     ticket_file: str
     notice: str
     link: str
@@ -124,7 +134,7 @@ def put_things(world: World) -> Things:
         paid = cast.make_invoice(ids.emma_account, now=now)
         _pay_with_credit(paid)
         disputed = cast.make_invoice(ids.emma_account, now=now)
-        disputes.open_dispute(
+        dispute = disputes.open_dispute(
             disputed.id,
             "Not what I ordered",
             Said("This is not what I ordered."),
@@ -148,6 +158,7 @@ def put_things(world: World) -> Things:
         contact = rows.make_contact(ids.emma_account)
         case, agreed_case = _cases(ids)
         ticket_file = rows.add_file(rows.add_message(ticket, body="See the letter."))
+        asked = _decisions(ids, now)
         notice = rows.make_notice(customers=(ids.emma_account,))
         cast.make_invoice(ids.jan_account, now=now)
         rows.make_order(ids.jan_account)
@@ -178,6 +189,8 @@ def put_things(world: World) -> Things:
             case=case.public_id,
             case_number=case.number,
             agreed_case=agreed_case.public_id,
+            **asked,
+            asks_dispute=dispute.public_id,
             ticket_file=ticket_file.public_id,
             notice=notice.public_id,
             link=payment_token(document),
@@ -248,6 +261,27 @@ def _cases(ids: cast.Ids) -> tuple[CollectionCase, CollectionCase]:
         )
     )
     return case, agreed
+
+
+def _decisions(ids: cast.Ids, now: datetime) -> dict[str, str]:
+    """Tickets of Emma's that wait for a decision of the shop."""
+    emma = db.session.get_one(Person, ids.emma)
+    order = rows.make_order(ids.emma_account)
+    file = rows.make_download(order, expires_at=now)
+    case = get_case_by_id(rows.make_case(ids.emma_account).id)
+    plan = plans.request_plan(case, 3, "", total_minor=12100, language="en", author=emma, now=now)
+    subscription, invoice = rows.make_billed(ids.emma_account)
+    change = cancelling.request_cancellation(
+        subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now
+    )
+    refund = rows.make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
+    return {
+        "asks_file": rows.make_ticket(ids.emma_account, order_id=order.id).public_id,
+        "wanted_file": file.public_id,
+        "asks_plan": plan.ticket_public_id or "",
+        "asks_cancellation": change.data[cancelling.TICKET],
+        "asks_refund": refund.public_id,
+    }
 
 
 def _draft(customer_id: int) -> str:

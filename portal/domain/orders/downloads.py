@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
@@ -33,13 +33,6 @@ _ID_LENGTH = 22
 GONE = _l(
     "This file cannot be fetched at the moment. Nothing was counted. Please try again later, or ask us for it."
 )
-
-
-class Author(Protocol):
-    """Somebody of the shop."""
-
-    @property
-    def id(self) -> int: ...
 
 
 def give_downloads(order: Order, *, now: datetime) -> None:
@@ -149,7 +142,7 @@ def grant_downloads(
     download_id: int,
     *,
     version: int,
-    author: Author,
+    actor: Actor,
     now: datetime,
     downloads: int = GRANTED_DOWNLOADS,
     days: int = GRANTED_DAYS,
@@ -178,7 +171,7 @@ def grant_downloads(
     audit.record(
         "download.granted",
         download,
-        actor=Actor.staff(author),
+        actor=actor,
         now=now,
         limit=download.download_limit,
         expires_at=download.expires_at.isoformat(),

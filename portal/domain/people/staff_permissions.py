@@ -17,6 +17,9 @@ class StaffPermission(StrEnum):
     CUSTOMERS_CHANGE = "office.customers.change"
     INVOICES = "office.invoices.view"
     INVOICES_CHANGE = "office.invoices.change"
+    DOWNLOADS_GRANT = "office.downloads.grant"
+    SUBSCRIPTIONS_CHANGE = "office.subscriptions.change"
+    CASES_CHANGE = "office.cases.change"
     NOTICES = "office.notices.view"
     NOTICES_CHANGE = "office.notices.change"
 
@@ -28,7 +31,7 @@ _READS = frozenset({_P.HOME, _P.TICKETS, _P.CUSTOMERS, _P.INVOICES, _P.NOTICES})
 STAFF_PERMISSIONS: dict[StaffRole, frozenset[StaffPermission]] = {
     StaffRole.OWNER: frozenset(StaffPermission),
     StaffRole.MANAGER: frozenset(StaffPermission),
-    StaffRole.SUPPORT: _READS | {_P.TICKETS_WRITE, _P.NOTICES_CHANGE},
+    StaffRole.SUPPORT: _READS | {_P.TICKETS_WRITE, _P.DOWNLOADS_GRANT, _P.NOTICES_CHANGE},
     StaffRole.READ_ONLY: _READS,
 }
 

@@ -253,7 +253,26 @@ def withdraw(subscription_id: int, *, actor: Actor, now: datetime) -> Subscripti
     For ``tickets.cancelling``. Raises ``Conflict`` once the date has come.
     """
     subscription = lock_subscription(subscription_id)
-    change = find_waiting(subscription_id, ChangeKind.CANCEL)
+    change = _take_back(subscription, "subscription.cancellation_withdrawn", actor=actor, now=now)
+    if change is not None:
+        mails.cancellation_withdrawn(subscription, now=now)
+    return change
+
+
+def reject(subscription_id: int, *, actor: Actor, now: datetime) -> SubscriptionChange | None:
+    """The shop keeps the subscription in place of a cancellation that waits. None when there is none.
+
+    For ``tickets.cancelling``, which tells the account. Raises ``Conflict`` once the date has come.
+    """
+    subscription = lock_subscription(subscription_id)
+    return _take_back(subscription, "subscription.cancellation_rejected", actor=actor, now=now)
+
+
+def _take_back(
+    subscription: Subscription, event: str, *, actor: Actor, now: datetime
+) -> SubscriptionChange | None:
+    """A locked subscription goes on: the cancellation that waits is off, and the bill it held comes back."""
+    change = find_waiting(subscription.id, ChangeKind.CANCEL)
     if change is None:
         return None
     if change.effective_on <= today_of(subscription, now):
@@ -261,15 +280,8 @@ def withdraw(subscription_id: int, *, actor: Actor, now: datetime) -> Subscripti
     change.status, change.done_at = ChangeStatus.WITHDRAWN, now
     if HELD in change.data and subscription.status in BILLED:
         subscription.next_billing_on = date.fromisoformat(change.data[HELD])
-    audit.record(
-        "subscription.cancellation_withdrawn",
-        subscription,
-        actor=actor,
-        now=now,
-        effective_on=change.effective_on.isoformat(),
-    )
+    audit.record(event, subscription, actor=actor, now=now, effective_on=change.effective_on.isoformat())
     db.session.flush()
-    mails.cancellation_withdrawn(subscription, now=now)
     return change
 
 

@@ -1,4 +1,13 @@
-"""A customer's cancellation: a change of the subscription with its ticket, and taking both back (P-SUB-CANCEL)."""
+"""A customer's cancellation: a change of the subscription with its ticket, and taking both back (P-SUB-CANCEL).
+
+What the shop can decide while it waits (P-OFF-SUP). The date is the law's and the product's, so nothing ends earlier:
+
+| decision | the change | the subscription | the ticket | the mail |
+| --- | --- | --- | --- | --- |
+| approve and cancel | waits for its day | ends on that day | resolved | cancellation decided |
+| reject and keep | withdrawn | goes on, with the bill that was held | rejected | cancellation decided |
+| (the customer takes it back) | withdrawn | goes on | closed | cancellation withdrawn |
+"""
 
 from __future__ import annotations
 
@@ -7,12 +16,28 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
+from portal.core import audit
 from portal.core.audit import Actor
+from portal.core.errors import Conflict, DomainError
 from portal.domain.subscriptions import cancelling
 from portal.domain.subscriptions.cancelling import Reason, subscription_cancelled
-from portal.domain.subscriptions.models import ChangeStatus, Subscription, SubscriptionChange
-from portal.domain.tickets.actions import Author, NewTicket, Said, acting, end_by_itself, open_ticket, reply
+from portal.domain.subscriptions.models import ChangeKind, ChangeStatus, Subscription, SubscriptionChange
+from portal.domain.subscriptions.standing import find_waiting, lock_subscription
+from portal.domain.tickets import mails
+from portal.domain.tickets.actions import (
+    Author,
+    NewTicket,
+    Said,
+    acting,
+    answer_silently,
+    end_by_itself,
+    lock_ticket,
+    of_staff,
+    open_ticket,
+    reply,
+)
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
@@ -20,6 +45,7 @@ from portal.extensions import db
 
 #: Under which name a change of a subscription holds the public id of its ticket.
 TICKET = "ticket"
+DECIDED = _l("This cancellation was decided already. Please look again.")
 
 
 def request_cancellation(
@@ -73,6 +99,51 @@ def withdraw_cancellation(subscription_id: int, *, author: Author, now: datetime
         reply(ticket.id, said, author=author, now=now)
         end_by_itself(ticket.id, Move.CLOSE, actor=actor, now=now)
     return True
+
+
+def decide_cancellation(
+    ticket_id: int, *, approves: bool, message: str, author: Author, now: datetime
+) -> SubscriptionChange:
+    """The shop's decision on a cancellation that waits, with its answer. The account is told, whatever is off.
+
+    For staff who may change subscriptions. Raises ``DomainError`` without a word, and ``Conflict`` where it was
+    decided, taken back or done meanwhile, or is to be rejected on or after its date.
+    """
+    if not message.strip():
+        raise DomainError(_l("Say why, so that the customer understands it."), "body")
+    about = db.session.scalar(sa.select(Ticket.subscription_id).where(Ticket.id == ticket_id))
+    if about is None:
+        raise Conflict(DECIDED)
+    subscription = lock_subscription(about)
+    ticket = lock_ticket(ticket_id)
+    change = find_waiting(subscription.id, ChangeKind.CANCEL)
+    if change is None or change.data.get(TICKET) != ticket.public_id or ticket.status not in RUNNING:
+        raise Conflict(DECIDED)
+    actor = of_staff(author)
+    if approves:
+        audit.record(
+            "subscription.cancellation_approved",
+            subscription,
+            actor=actor,
+            now=now,
+            effective_on=change.effective_on.isoformat(),
+        )
+    else:
+        cancelling.reject(subscription.id, actor=actor, now=now)
+    said = answer_silently(ticket.id, Said(message), author=author, now=now)
+    end_by_itself(ticket.id, Move.RESOLVE if approves else Move.REJECT, actor=actor, now=now)
+    mails.cancellation_decided(
+        ticket, said, name=subscription.name, ends_on=change.effective_on if approves else None, now=now
+    )
+    return change
+
+
+def find_waiting_of(ticket: Any) -> SubscriptionChange | None:
+    """The cancellation that a ticket's row asked for, while it waits. For the office."""
+    if ticket.subscription_id is None:
+        return None
+    change = find_waiting(ticket.subscription_id, ChangeKind.CANCEL)
+    return change if change is not None and change.data.get(TICKET) == ticket.public_id else None
 
 
 def find_ticket(change: SubscriptionChange) -> Ticket | None:

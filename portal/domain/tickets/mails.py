@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import force_locale
@@ -64,6 +64,14 @@ def dispute_answered(
     return _tell_account("dispute_answered", ticket, None, said, now=now)
 
 
+def cancellation_decided(
+    ticket: Ticket, message: TicketMessage, *, name: str, ends_on: date | None, now: datetime
+) -> MailMessage | None:
+    """Tells them on which day a subscription ends, or that it goes on (None), and why. No switch stops it."""
+    said = {"name": name, "ends_on": ends_on, "excerpt": excerpt(message.body)}
+    return _tell_account("cancellation_decided", ticket, None, said, now=now)
+
+
 def opened(ticket: Ticket, message: TicketMessage, *, now: datetime) -> list[MailMessage]:
     """Tells staff about a new ticket: one mail for each language that they read, to those who may answer."""
     return _tell_staff("ticket_opened", ticket, message, now=now)
@@ -105,7 +113,7 @@ def excerpt(body: str) -> str:
 
 
 def _tell_account(
-    name: str, ticket: Ticket, switch: Switch | None, said: dict[str, str], *, now: datetime
+    name: str, ticket: Ticket, switch: Switch | None, said: Mapping[str, Any], *, now: datetime
 ) -> MailMessage | None:
     customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
     recipients = account_recipients(customer, switch)

@@ -8,15 +8,23 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
-from portal.core.errors import Conflict
+from portal.core.errors import Conflict, DomainError
 from portal.domain.invoices import booking
 from portal.domain.invoices.models import Allocation, AllocationState, Document, ListState
 from portal.domain.invoices.queries import LISTED
 from portal.domain.payments.models import Payment, Refund, RefundStatus
-from portal.domain.tickets.actions import Author, NewTicket, Said, open_ticket
+from portal.domain.tickets.actions import (
+    Author,
+    NewTicket,
+    Said,
+    answer,
+    change_status,
+    lock_ticket,
+    open_ticket,
+)
 from portal.domain.tickets.models import Priority, Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
-from portal.domain.tickets.states import RUNNING
+from portal.domain.tickets.states import RUNNING, Move
 from portal.extensions import db
 
 #: Refunds that took, or are about to take, money back; the others gave it up again.
@@ -92,3 +100,18 @@ def request_refund(
     about = Related(Kind.INVOICE, document.id, document.public_id, customer_id, document.number or "")
     wanted = NewTicket(TicketType.REFUND_REQUEST, subject, Priority.MEDIUM, about)
     return open_ticket(wanted, said, customer_id=customer_id, author=author, now=now)
+
+
+def refuse_refund(ticket_id: int, message: str, *, author: Author, now: datetime) -> Ticket:
+    """The shop pays nothing back and says why: the answer goes by mail, and the request is rejected.
+
+    For staff who may write tickets. Raises ``DomainError`` without a word, and ``Conflict`` for a request that was
+    decided meanwhile.
+    """
+    if not message.strip():
+        raise DomainError(_l("Say why, so that the customer understands it."), "body")
+    ticket = lock_ticket(ticket_id)
+    if ticket.type is not TicketType.REFUND_REQUEST or ticket.status not in RUNNING:
+        raise Conflict(_l("This ticket was decided already. Please look again."))
+    answer(ticket.id, Said(message), author=author, now=now)
+    return change_status(ticket.id, Move.REJECT, author=author, now=now)

@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import Document, DocumentKind, DocumentLine
 from portal.domain.orders.models import Order
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.models import Subscription
 from portal.domain.tickets.models import (
+    Dispute,
     Priority,
     Ticket,
     TicketAttachment,
@@ -136,6 +137,7 @@ def get_for_staff(public_id: str, *, mode: Mode) -> Any:
             Customer.created_at.label("customer_since"),
             Document.public_id.label("document_public_id"),
             Document.number.label("document_number"),
+            Document.currency.label("document_currency"),
             Order.number.label("order_number"),
             Subscription.name.label("subscription_name"),
         )
@@ -171,3 +173,32 @@ def get_file_for_staff(public_id: str, *, ticket: str) -> Any:
     if row is None:
         raise NotFound(f"no file {public_id}")
     return row
+
+
+def find_dispute(ticket_id: int) -> Any:
+    """The dispute of a ticket: document_id, status, line (its description, if it is about one), and is_credited.
+
+    ``is_credited`` says whether a credit note was made since it was opened. None where the ticket has no dispute.
+    """
+    note = sa.orm.aliased(Document)
+    credited = sa.exists().where(
+        note.original_id == Dispute.document_id,
+        note.kind == DocumentKind.CREDIT_NOTE,
+        note.finalised_at >= Dispute.created_at,
+    )
+    return db.session.execute(
+        sa.select(
+            Dispute.document_id,
+            Dispute.status,
+            DocumentLine.description.label("line"),
+            credited.label("is_credited"),
+        )
+        .outerjoin(
+            DocumentLine,
+            sa.and_(
+                DocumentLine.document_id == Dispute.document_id,
+                DocumentLine.position == Dispute.line_position,
+            ),
+        )
+        .where(Dispute.ticket_id == ticket_id)
+    ).one_or_none()

@@ -151,7 +151,7 @@ def test_granted_by_two_at_once_it_is_granted_once(here: tuple[Flask, Ids], sold
 
     def grant() -> None:
         saskia = db.session.get_one(Staff, ids.saskia)
-        downloads.grant_downloads(file_id, version=1, author=saskia, now=START)
+        downloads.grant_downloads(file_id, version=1, actor=Actor.staff(saskia), now=START)
 
     answers = at_once(here, 4, grant)
     assert sum(isinstance(each, Conflict) for each in answers) == 3
@@ -170,7 +170,9 @@ def test_more_is_granted_on_top_and_never_more_than_a_purchase_gives(
         make_order(scene.emma_account), expires_at=START, download_limit=limit, downloads_used=used
     )
     saskia = db.session.get_one(Staff, scene.saskia)
-    downloads.grant_downloads(file.id, version=1, author=saskia, now=START, downloads=more, days=7)
+    downloads.grant_downloads(
+        file.id, version=1, actor=Actor.staff(saskia), now=START, downloads=more, days=7
+    )
     assert (file.download_limit, file.downloads_used) == (becomes, used)
     assert file.expires_at == START + timedelta(days=7)
     entry = db.session.scalars(sa.select(AuditEntry).where(AuditEntry.event == "download.granted")).one()
@@ -181,7 +183,7 @@ def test_a_grant_never_shortens(scene: Ids) -> None:
     far = START + timedelta(days=200)
     file = make_download(make_order(scene.emma_account), expires_at=far)
     saskia = db.session.get_one(Staff, scene.saskia)
-    downloads.grant_downloads(file.id, version=1, author=saskia, now=START)
+    downloads.grant_downloads(file.id, version=1, actor=Actor.staff(saskia), now=START)
     assert file.expires_at == far
 
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.core.audit import Actor
 from portal.core.mailer import MailMessage
 from portal.domain.orders import downloads
 from portal.domain.people.models import Customer, Staff
@@ -25,7 +26,7 @@ def granted(ids: Any, **options: Any) -> MailMessage | None:
     order = make_order(ids.emma_account, number="O-1007")
     file = make_download(order, **{"expires_at": START, "downloads_used": 5, **options})
     saskia = db.session.get_one(Staff, ids.saskia)
-    downloads.grant_downloads(file.id, version=1, author=saskia, now=START + timedelta(days=1))
+    downloads.grant_downloads(file.id, version=1, actor=Actor.staff(saskia), now=START + timedelta(days=1))
     return db.session.scalars(sa.select(MailMessage)).one_or_none()
 
 

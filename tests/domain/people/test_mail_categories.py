@@ -172,6 +172,14 @@ MAILS: dict[str, Kind] = {
         ),
         Category.ACCOUNT,
     ),
+    "cancellation_decided": Kind(
+        lambda s: s.ticket(
+            lambda ticket, said: ticket_mails.cancellation_decided(
+                ticket, said, name="Coffee", ends_on=START.date(), now=START
+            )
+        ),
+        Category.ACCOUNT,
+    ),
     "ticket_opened": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.opened(ticket, said, now=START)), Category.STAFF
     ),

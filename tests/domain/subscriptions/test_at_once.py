@@ -14,11 +14,17 @@ from portal.core.errors import Conflict
 from portal.core.tenancy import shop_scope
 from portal.domain.catalog.models import CancelMode
 from portal.domain.invoices.balance import find_imbalances
-from portal.domain.people.models import Person
+from portal.domain.people.models import Person, Staff
 from portal.domain.subscriptions import cancelling, pausing
 from portal.domain.subscriptions.cancelling import Reason
-from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
-from portal.domain.tickets.cancelling import request_cancellation, withdraw_cancellation
+from portal.domain.subscriptions.models import ChangeKind, Subscription, SubscriptionStatus
+from portal.domain.subscriptions.standing import find_waiting
+from portal.domain.tickets.cancelling import (
+    decide_cancellation,
+    find_ticket,
+    request_cancellation,
+    withdraw_cancellation,
+)
 from portal.domain.tickets.models import Ticket
 from portal.extensions import db
 from tests.cast import Ids
@@ -90,6 +96,36 @@ def test_asked_for_by_four_at_once_there_is_one_ticket(here: tuple[Flask, Ids], 
         return withdraw_cancellation(subscription_id, author=emma, now=november(11))
 
     assert sorted(at_once(here, 4, take_back)) == [False, False, False, True]
+
+
+def test_approved_and_rejected_at_once_one_of_them_holds(here: tuple[Flask, Ids], look: Any) -> None:
+    subscription_id = look(lambda: made(here[1], CancelMode.REQUEST))
+
+    def ask() -> int:
+        emma = db.session.get_one(Person, here[1].emma)
+        change = request_cancellation(
+            subscription_id, reason=Reason.OTHER, message="", told=None, author=emma, now=november(10)
+        )
+        ticket = find_ticket(change)
+        assert ticket is not None
+        return ticket.id
+
+    ticket_id = look(ask)
+    before = look(lambda: mails().count("cancellation_decided"))
+    turns = iter([True, False] * 2)
+
+    def decide() -> Any:
+        saskia = db.session.get_one(Staff, here[1].saskia)
+        approves = next(turns)
+        decide_cancellation(ticket_id, approves=approves, message="So.", author=saskia, now=november(11))
+        return approves
+
+    answers = at_once(here, 4, decide)
+    assert sum(isinstance(each, Conflict) for each in answers) == 3, answers
+    (held,) = [each for each in answers if isinstance(each, bool)]
+    waits = look(lambda: find_waiting(subscription_id, ChangeKind.CANCEL) is not None)
+    assert waits is held
+    assert look(lambda: mails().count("cancellation_decided")) == before + 1
 
 
 def test_of_a_pause_and_a_cancellation_at_once_both_windows_get_an_answer(

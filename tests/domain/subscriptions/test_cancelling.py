@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from portal.core.errors import Conflict, IllegalMove
+from portal.core.errors import Conflict, DomainError, IllegalMove
 from portal.core.vat import VatCategory
 from portal.domain.catalog.models import CancelMode, IntervalUnit
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.crediting import credit_invoice
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import ListState
-from portal.domain.people.models import Customer, CustomerKind, Person
+from portal.domain.people.models import Customer, CustomerKind, Person, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.subscriptions import cancelling, pausing
 from portal.domain.subscriptions.cancelling import Ending, Reason
@@ -29,12 +29,12 @@ from portal.domain.subscriptions.models import (
 )
 from portal.domain.subscriptions.standing import read_whole
 from portal.domain.subscriptions.states import RUNNING
-from portal.domain.tickets.cancelling import request_cancellation, withdraw_cancellation
+from portal.domain.tickets.cancelling import decide_cancellation, request_cancellation, withdraw_cancellation
 from portal.domain.tickets.models import Ticket, TicketMessage, TicketStatus, TicketType
 from portal.extensions import db
 from tests.domain.invoices.paying import attempt, book, reverse
 from tests.domain.subscriptions.looking import ACTOR, changes, events, ledger, mails, notes, november
-from tests.rows import make_billed, make_subscription
+from tests.rows import make_billed, make_subscription, make_ticket
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -395,3 +395,93 @@ def plan(subscription: Subscription, kind: ChangeKind, data: dict[str, Any] | No
         )
     )
     db.session.flush()
+
+
+# The shop decides.
+
+
+def decide(approves: bool, ids: Any, day: int = 12, message: str = "As agreed.") -> SubscriptionChange:
+    saskia = db.session.get_one(Staff, ids.saskia)
+    ticket = db.session.query(Ticket).order_by(Ticket.id.desc()).first()
+    assert ticket is not None
+    return decide_cancellation(
+        ticket.id, approves=approves, message=message, author=saskia, now=november(day)
+    )
+
+
+def test_what_the_shop_rejects_goes_on_with_its_bill(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account, plan={"notice_days": 10})
+    ask(subscription, ids)
+    assert subscription.next_billing_on is None
+    assert decide(False, ids).status is ChangeStatus.WITHDRAWN
+    assert (subscription.status, subscription.next_billing_on) == (
+        SubscriptionStatus.ACTIVE, date(2026, 12, 1),
+    )  # fmt: skip
+    assert events()[2:] == [
+        "subscription.cancellation_rejected", "ticket.answered", "ticket.in_review", "ticket.rejected",
+    ]  # fmt: skip
+    assert mails() == ["cancellation_received", "ticket_opened", "cancellation_decided"]
+    # The customer may ask again.
+    assert ask(subscription, ids, 13).status is ChangeStatus.WAITING
+
+
+def test_what_the_shop_approves_ends_on_its_day_and_the_customer_may_still_take_it_back(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    effective_on = ask(subscription, ids).effective_on
+    change = decide(True, ids)
+    assert (change.status, change.effective_on) == (ChangeStatus.WAITING, effective_on)
+    assert (subscription.status, subscription.ended_on) == (SubscriptionStatus.ACTIVE, None)
+    assert events()[2:] == [
+        "subscription.cancellation_approved", "ticket.answered", "ticket.in_review", "ticket.resolved",
+    ]  # fmt: skip
+    assert take_back(subscription, ids, 13)
+    assert db.session.query(Ticket).one().status is TicketStatus.RESOLVED
+
+
+@pytest.mark.parametrize("approves", [True, False])
+@pytest.mark.parametrize("before", ["approved", "rejected", "taken back", "done", "closed"])
+def test_what_is_no_question_any_more_is_not_decided(ids: Any, before: str, approves: bool) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    change = ask(subscription, ids)
+    if before in ("approved", "rejected"):
+        decide(before == "approved", ids)
+    elif before == "taken back":
+        take_back(subscription, ids)
+    elif before == "done":
+        change.status = ChangeStatus.DONE
+    else:
+        db.session.query(Ticket).one().status = TicketStatus.CLOSED
+    db.session.flush()
+    known = (change.status, db.session.query(Ticket).one().status, events(), mails())
+    with pytest.raises(Conflict, match="already"):
+        decide(approves, ids, 13)
+    assert (change.status, db.session.query(Ticket).one().status, events(), mails()) == known
+
+
+def test_on_its_date_it_is_too_late_to_keep_it_but_not_to_approve_it(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    ask(subscription, ids).effective_on = date(2026, 11, 12)
+    db.session.flush()
+    with pytest.raises(Conflict, match="has come"):
+        decide(False, ids)
+    assert changes(subscription) == [(ChangeKind.CANCEL, ChangeStatus.WAITING)]
+    assert decide(True, ids).status is ChangeStatus.WAITING
+
+
+@pytest.mark.parametrize("approves", [True, False])
+def test_the_shop_says_why(ids: Any, approves: bool) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    ask(subscription, ids)
+    with pytest.raises(DomainError, match="Say why"):
+        decide(approves, ids, message="  ")
+
+
+def test_another_ticket_about_it_decides_nothing(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    ask(subscription, ids)
+    make_ticket(ids.emma_account, type=TicketType.CANCEL_SUBSCRIPTION, subscription_id=subscription.id)
+    with pytest.raises(Conflict):
+        decide(False, ids)
+    make_ticket(ids.emma_account)
+    with pytest.raises(Conflict):
+        decide(False, ids)

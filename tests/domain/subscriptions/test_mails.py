@@ -17,11 +17,16 @@ from portal.core import mail_delivery
 from portal.core.mailer import MailMessage
 from portal.core.scalars import thaw
 from portal.domain.catalog.models import CancelMode, Product
-from portal.domain.people.models import Customer, Person
+from portal.domain.people.models import Customer, Person, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.subscriptions import cancelling, pausing, switching
 from portal.domain.subscriptions.cancelling import Reason
-from portal.domain.tickets.cancelling import request_cancellation, withdraw_cancellation
+from portal.domain.tickets.cancelling import (
+    decide_cancellation,
+    find_ticket,
+    request_cancellation,
+    withdraw_cancellation,
+)
 from portal.extensions import db
 from tests.domain.invoices.paying import attempt, book
 from tests.domain.subscriptions.looking import ACTOR, november
@@ -31,7 +36,8 @@ GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
 COLOURS = {"light": "#123456", "dark": "#abcdef", "on_dark": "#000000"}
 NAMES = (
     "subscription_paused", "subscription_paused_until", "subscription_resumed", "switch_planned",
-    "cancellation_received", "cancellation_withdrawn", "subscription_cancelled", "subscription_ended",
+    "cancellation_received", "cancellation_withdrawn", "cancellation_decided_approved", "cancellation_decided_rejected",
+    "subscription_cancelled", "subscription_ended",
 )  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -55,9 +61,19 @@ def happen(name: str, ids: Any, subscription_name: str = "Coffee beans, 1 kg") -
         own = db.session.get_one(Product, subscription.product_id).public_id
         switching.switch(subscription.id, own, 3, told=None, actor=ACTOR, now=november(10))
     elif name.startswith("cancellation"):
-        request_cancellation(
+        change = request_cancellation(
             subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=november(10)
         )
+        if "decided" in name:
+            ticket = find_ticket(change)
+            assert ticket is not None
+            decide_cancellation(
+                ticket.id,
+                approves=name.endswith("approved"),
+                message="As we agreed **by phone**.",
+                author=db.session.get_one(Staff, ids.saskia),
+                now=november(12),
+            )
         if name.endswith("withdrawn"):
             withdraw_cancellation(subscription.id, author=emma, now=november(12))
     else:
@@ -68,7 +84,7 @@ def happen(name: str, ids: Any, subscription_name: str = "Coffee beans, 1 kg") -
 
 def rendered(app: Flask, name: str) -> tuple[MailMessage, dict[str, str]]:
     """The mail with its subject, text and HTML, as the runner makes them."""
-    wanted = name.removesuffix("_until")
+    wanted = re.sub("_(until|approved|rejected)$", "", name)
     mail = db.session.scalars(sa.select(MailMessage).where(MailMessage.name == wanted)).one()
     values = {
         **thaw(mail.context),
@@ -95,7 +111,7 @@ def test_golden(app: Flask, ids: Any, name: str, language: str) -> None:
     addresses = re.findall(r"https://shop\.example\.test/customer/\S+", made["txt"])
     assert bool(addresses) is (name != "subscription_ended")
     assert all(f'href="{url}"' in made["html"] for url in addresses)
-    text = re.sub(r"(example\.test/customer/subscriptions/)\S+", r"\1…", made["txt"])
+    text = re.sub(r"(example\.test/customer/(subscriptions|support)/)\S+", r"\1…", made["txt"])
     found = f"Subject: {made['subject.txt'].strip()}\n\n{text.strip()}\n"
     golden = GOLDEN / f"{name}.{language}.txt"
     if os.environ.get("GOLDEN") == "write":

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import database
-from portal.core.errors import Conflict
+from portal.core.errors import Conflict, DomainError
 from portal.core.tenancy import shop_scope
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.models import (
@@ -23,14 +23,14 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
-from portal.domain.people.models import Person
+from portal.domain.people.models import Person, Staff
 from portal.domain.shops.models import Mode
 from portal.domain.tickets import refunds
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import Priority, Ticket, TicketStatus, TicketType
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.domain.people.test_at_once import at_once, here, on_postgresql
+from tests.domain.people.test_at_once import alone, at_once, here, on_postgresql
 from tests.rows import make_charge, make_method, make_ticket
 
 __all__ = ["here", "on_postgresql"]
@@ -204,3 +204,25 @@ def test_two_clicks_at_once_make_one_ticket(here: tuple[Flask, Ids]) -> None:
     with app.app_context(), shop_scope(ids.shop):
         counted = sa.select(sa.func.count()).where(Ticket.document_id == document_id)
         assert db.session.scalar(counted) == 1
+
+
+def test_refused_by_four_at_once_it_is_refused_once(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    ticket_id = alone(here, lambda: make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST).id)
+
+    def refuse() -> Any:
+        saskia = db.session.get_one(Staff, ids.saskia)
+        return refunds.refuse_refund(ticket_id, "No.", author=saskia, now=START).status
+
+    answers = at_once(here, 4, refuse)
+    assert sum(isinstance(each, Conflict) for each in answers) == 3, answers
+    assert TicketStatus.REJECTED in answers
+
+
+def test_a_refusal_has_words_and_is_of_a_request(scene: Ids) -> None:
+    saskia = db.session.get_one(Staff, scene.saskia)
+    wanted = make_ticket(scene.emma_account, type=TicketType.REFUND_REQUEST)
+    with pytest.raises(DomainError, match="Say why"):
+        refunds.refuse_refund(wanted.id, " ", author=saskia, now=START)
+    with pytest.raises(Conflict, match="decided already"):
+        refunds.refuse_refund(make_ticket(scene.emma_account).id, "No.", author=saskia, now=START)

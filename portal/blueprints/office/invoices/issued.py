@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, url_for
+import re
+
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -21,6 +23,8 @@ from portal.domain.payments.models import PaymentMethodKind
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.extensions import db
+
+_TICKET = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @bp.post("/<public_id>/send")
@@ -85,8 +89,12 @@ def pay(public_id: str) -> ResponseReturnValue:
 @needs(StaffPermission.INVOICES_CHANGE)
 @checked_by_form
 def credit(public_id: str) -> ResponseReturnValue:
-    """A credit note on the lines that are ticked: all of them until somebody takes a tick away."""
+    """A credit note on the lines that are ticked: all of them until somebody takes a tick away.
+
+    Whoever came from a ticket (``ticket`` in the address) goes back to that.
+    """
     found = _issued(public_id)
+    ticket = request.args.get("ticket", "")
     form, status = CreditForm(), 200
     if form.is_submitted() and form.validate():
         try:
@@ -102,6 +110,8 @@ def credit(public_id: str) -> ResponseReturnValue:
             )
             db.session.commit()
             flash(_("Credit note %(number)s is made.", number=note.number), "success")
+            if _TICKET.fullmatch(ticket):
+                return redirect(url_for("office.tickets.show", public_id=ticket), 303)
             return redirect(url_for("office.invoices.show", public_id=note.public_id), 303)
         except DomainError as error:
             status = _undo(form, error)

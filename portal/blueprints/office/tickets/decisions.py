@@ -1,7 +1,4 @@
-"""What the shop can decide about a ticket: its page shows these, in this order, beside the conversation.
-
-What a type of ticket asks for (money back, an end to a subscription) adds its decisions here, before the general ones.
-"""
+"""What the shop can decide about a ticket: its page shows these, in this order, beside the conversation."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import lazy_gettext as _l
 
+from portal.blueprints.office.tickets.matters import Matter
 from portal.domain.tickets.states import LIFE, Move
 
 
@@ -32,11 +30,12 @@ _LABELS = {
 }
 
 
-def decisions(ticket: Any) -> list[Decision]:
-    """What may be decided now, for staff who may write tickets."""
+def decisions(ticket: Any, matter: Matter | None) -> list[Decision]:
+    """What may be decided now, for staff who may write tickets; what has a decision of its own ends by that."""
     url = url_for("office.tickets.move", public_id=ticket.public_id)
+    taken_over = matter.takes_over if matter is not None else ()
     return [
         Decision(label, url, (("move", move.value),), glyph)
         for move, (label, glyph) in _LABELS.items()
-        if move in LIFE.moves_from(ticket.status)
+        if move in LIFE.moves_from(ticket.status) and move not in taken_over
     ]

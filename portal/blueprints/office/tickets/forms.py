@@ -7,9 +7,9 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired
+from wtforms.validators import AnyOf, InputRequired, Regexp
 
-from portal.core.forms import PortalForm
+from portal.core.forms import PortalForm, hidden_field
 from portal.core.message_forms import MessageForm, files_field, message_field
 from portal.domain.tickets.models import Priority
 from portal.domain.tickets.states import Move
@@ -56,3 +56,15 @@ class PriorityForm(PortalForm):
         choices=[SelectChoice(value=each.value, label=each.label) for each in Priority],
         validators=[InputRequired(_l("Choose a priority."))],
     )
+
+
+class DecisionForm(PortalForm):
+    """What the customer reads about a decision."""
+
+    body = message_field(_l("Message to the customer"))
+
+
+class GrantForm(PortalForm):
+    """More downloads of a file; ``version`` is that of the file which was seen."""
+
+    version = hidden_field(validators=[Regexp(r"^[0-9]{1,9}$")])

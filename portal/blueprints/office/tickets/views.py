@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 from portal.blueprints.office.tickets import bp, conversation, decisions, listing
 from portal.blueprints.office.tickets.forms import AnswerForm, MoveForm, NoteForm, PriorityForm
+from portal.blueprints.office.tickets.matters import matter_of
 from portal.core import clock, markdown, storage
 from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
@@ -65,7 +66,7 @@ def preview() -> ResponseReturnValue:
 @needs(StaffPermission.TICKETS)
 def show(public_id: str) -> ResponseReturnValue:
     """One ticket with its conversation and notes, and whose it is."""
-    return _page(_load(public_id))
+    return _page(load(public_id))
 
 
 @bp.post("/<public_id>/answer")
@@ -73,12 +74,12 @@ def show(public_id: str) -> ResponseReturnValue:
 @checked_by_form
 def answer(public_id: str) -> ResponseReturnValue:
     """An answer, with or without a mail. A refusal shows the ticket with what was typed."""
-    ticket, form = _load(public_id), AnswerForm()
+    ticket, form = load(public_id), AnswerForm()
     if not form.validate_on_submit():
         return _page(ticket, answer_form=form), 422
     say = actions.answer if form.by_mail.data else actions.answer_silently
     try:
-        say(ticket.id, Said(*form.sent()), author=_staff(), now=clock.now())
+        say(ticket.id, Said(*form.sent()), author=staff(), now=clock.now())
         db.session.commit()
     except DomainError as error:
         status = _refused(error, form)
@@ -92,11 +93,11 @@ def answer(public_id: str) -> ResponseReturnValue:
 @checked_by_form
 def note(public_id: str) -> ResponseReturnValue:
     """An internal note, which no customer sees."""
-    ticket, form = _load(public_id), NoteForm()
+    ticket, form = load(public_id), NoteForm()
     if not form.validate_on_submit():
         return _page(ticket, note_form=form), 422
     try:
-        actions.add_note(ticket.id, Said(*form.sent()), author=_staff(), now=clock.now())
+        actions.add_note(ticket.id, Said(*form.sent()), author=staff(), now=clock.now())
         db.session.commit()
     except DomainError as error:
         status = _refused(error, form)
@@ -109,24 +110,24 @@ def note(public_id: str) -> ResponseReturnValue:
 @needs(StaffPermission.TICKETS_WRITE)
 def unsent(public_id: str) -> ResponseReturnValue:
     """The address that a refused answer leaves behind, opened anew: the ticket."""
-    return redirect(url_for("office.tickets.show", public_id=_load(public_id).public_id), 303)
+    return redirect(url_for("office.tickets.show", public_id=load(public_id).public_id), 303)
 
 
 @bp.get("/<public_id>/note")
 @needs(StaffPermission.TICKETS_WRITE)
 def unsent_note(public_id: str) -> ResponseReturnValue:
     """The same of a refused note."""
-    return redirect(url_for("office.tickets.show", public_id=_load(public_id).public_id), 303)
+    return redirect(url_for("office.tickets.show", public_id=load(public_id).public_id), 303)
 
 
 @bp.post("/<public_id>/move")
 @needs(StaffPermission.TICKETS_WRITE)
 def move(public_id: str) -> ResponseReturnValue:
     """Takes a ticket into review, or ends it. ``IllegalMove`` (409) where it was decided otherwise meanwhile."""
-    ticket, form = _load(public_id), MoveForm()
+    ticket, form = load(public_id), MoveForm()
     if not form.validate_on_submit():
         abort(400)
-    actions.change_status(ticket.id, Move(form.move.data), author=_staff(), now=clock.now())
+    actions.change_status(ticket.id, Move(form.move.data), author=staff(), now=clock.now())
     db.session.commit()
     return redirect(url_for("office.tickets.show", public_id=public_id), 303)
 
@@ -135,10 +136,10 @@ def move(public_id: str) -> ResponseReturnValue:
 @needs(StaffPermission.TICKETS_WRITE)
 def prioritise(public_id: str) -> ResponseReturnValue:
     """Says how soon the shop means to answer."""
-    ticket, form = _load(public_id), PriorityForm()
+    ticket, form = load(public_id), PriorityForm()
     if not form.validate_on_submit():
         abort(400)
-    actions.change_priority(ticket.id, Priority(form.priority.data), author=_staff(), now=clock.now())
+    actions.change_priority(ticket.id, Priority(form.priority.data), author=staff(), now=clock.now())
     db.session.commit()
     flash(_("Saved."))
     return redirect(url_for("office.tickets.show", public_id=public_id), 303)
@@ -161,7 +162,8 @@ def download(public_id: str, file_id: str) -> ResponseReturnValue:
     return response
 
 
-def _load(public_id: str) -> Any:
+def load(public_id: str) -> Any:
+    """A ticket of the shop; ``NotFound`` for any other."""
     return staff_queries.get_for_staff(public_id, mode=Mode(current_shop().mode))
 
 
@@ -172,7 +174,8 @@ def _page(
         ticket.id, after=request.args.get("after"), before=request.args.get("before")
     )
     files = queries.list_files([row.id for row in page.rows])
-    may_write = _staff().can(StaffPermission.TICKETS_WRITE)
+    may_write = staff().can(StaffPermission.TICKETS_WRITE)
+    matter = matter_of(ticket, staff())
     here = partial(url_for, "office.tickets.show", public_id=ticket.public_id)
     priority = PriorityForm(formdata=None, priority=ticket.priority.value)
     return render_template(
@@ -180,7 +183,8 @@ def _page(
         ticket=ticket,
         messages=[conversation.message(row, files, ticket.public_id) for row in page.rows],
         about=conversation.about(ticket),
-        decisions=decisions.decisions(ticket) if may_write else [],
+        matter=matter,
+        decisions=decisions.decisions(ticket, matter) if may_write else [],
         answer_form=(answer_form or AnswerForm(formdata=None)) if may_write else None,
         note_form=(note_form or NoteForm(formdata=None)) if may_write else None,
         priority_form=priority if may_write else None,
@@ -197,7 +201,8 @@ def _refused(error: DomainError, form: MessageForm) -> int:
     return 409 if isinstance(error, Conflict) else 422
 
 
-def _staff() -> StaffPrincipal:
-    staff = current_staff()
-    assert staff is not None
-    return staff
+def staff() -> StaffPrincipal:
+    """Whoever is logged in to the office."""
+    found = current_staff()
+    assert found is not None
+    return found

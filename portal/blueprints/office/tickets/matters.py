@@ -1,0 +1,223 @@
+"""What a ticket asks the shop to decide, by its type: the facts, and the ways to decide (product.md, P-OFF-SUP)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import url_for
+from flask_babel import gettext as _
+
+from portal.core import clock, locale
+from portal.core.principals import StaffPrincipal
+from portal.core.shops import current_shop
+from portal.core.templating import language
+from portal.domain.collections.instalments import amounts
+from portal.domain.collections.models import PlanStatus
+from portal.domain.collections.plans import find_plan
+from portal.domain.people.staff_permissions import StaffPermission
+from portal.domain.tickets import cancelling, granting, refunds, staff_queries
+from portal.domain.tickets.models import DisputeStatus, TicketType
+from portal.domain.tickets.states import ENDING, RUNNING, Move
+from portal.extensions import db
+
+
+@dataclass(frozen=True)
+class Way:
+    """A link to a page on which something is decided."""
+
+    label: str
+    url: str
+    icon: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that can be granted again; ``url`` is where its button posts ``version`` to, None without the right."""
+
+    name: str
+    detail: str
+    url: str | None
+    version: int
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What is asked for. ``takes_over``: the general moves in whose place the ``ways`` stand."""
+
+    title: str
+    facts: tuple[tuple[str, str | None], ...] = ()
+    hint: str | None = None
+    ways: tuple[Way, ...] = ()
+    files: tuple[File, ...] = ()
+    takes_over: Collection[Move] = ()
+
+
+def matter_of(ticket: Any, staff: StaffPrincipal) -> Matter | None:
+    """What a ticket asks for, with the ways that this person may take; None for one that only wants an answer."""
+    match ticket.type:
+        case TicketType.DISPUTE:
+            return _dispute(ticket, staff)
+        case TicketType.REFUND_REQUEST:
+            return _refund(ticket, staff)
+        case TicketType.CANCEL_SUBSCRIPTION:
+            return _cancellation(ticket, staff)
+        case TicketType.BILLING if ticket.document_id is not None:
+            return _plan(ticket, staff)
+    return _downloads(ticket, staff) if ticket.order_id is not None else None
+
+
+def _plan(ticket: Any, staff: StaffPrincipal) -> Matter | None:
+    plan = find_plan(ticket.public_id)
+    if plan is None:
+        return None
+    each = amounts(plan.total_minor, plan.instalment_count)
+    is_open = plan.status is PlanStatus.REQUESTED
+    return Matter(
+        _("Payment plan"),
+        (
+            (_("In total"), _money(plan.total_minor, plan.currency)),
+            (_("Monthly instalments"), str(plan.instalment_count)),
+            (_("Each"), _money(each[0], plan.currency)),
+            (_("The last"), _money(each[-1], plan.currency) if each[-1] != each[0] else None),
+            (_("Status"), str(plan.status.label)),
+        ),
+        _("Free of interest and charges. Letters and fees stop once you agree.") if is_open else None,
+        (
+            Way(_("Agree…"), _to(ticket, "answer_plan", answer="agree"), "circle-check"),
+            Way(_("Refuse…"), _to(ticket, "answer_plan", answer="refuse"), "circle-x"),
+        )
+        if is_open and staff.can(StaffPermission.CASES_CHANGE)
+        else (),
+        takes_over=ENDING if is_open else (),
+    )
+
+
+def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
+    dispute = staff_queries.find_dispute(ticket.id)
+    if dispute is None:
+        return None
+    is_open = dispute.status is DisputeStatus.OPEN
+    facts = ((_("Line"), dispute.line), (_("Status"), str(dispute.status.label)))
+    if not is_open:
+        return Matter(_("Dispute"), facts)
+    ways = []
+    if staff.can(StaffPermission.INVOICES_CHANGE) and ticket.document_public_id is not None:
+        ways.append(_credit_way(ticket))
+    if staff.can(StaffPermission.TICKETS_WRITE):
+        if dispute.is_credited:
+            ways.append(
+                Way(_("Answer: credited…"), _to(ticket, "answer_dispute", answer="credit"), "circle-check")
+            )
+        ways += [
+            Way(_("Answer: corrected…"), _to(ticket, "answer_dispute", answer="correct"), "circle-check"),
+            Way(_("Answer: no…"), _to(ticket, "answer_dispute", answer="reject"), "circle-x"),
+        ]
+    hint = _("Reminders and collection of this invoice stand still until you answer.")
+    if not dispute.is_credited:
+        hint += " " + _("To answer by a credit note, make that first.")
+    return Matter(_("Dispute"), facts, hint, tuple(ways), takes_over=ENDING)
+
+
+def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
+    change = cancelling.find_waiting_of(ticket)
+    if ticket.status not in RUNNING:
+        return None
+    if change is None:
+        return Matter(
+            _("Cancellation"),
+            hint=_(
+                "No cancellation is noted with this ticket, so nothing ends by it. "
+                "The customer cancels on the page of the subscription."
+            ),
+        )
+    may = staff.can(StaffPermission.SUBSCRIPTIONS_CHANGE)
+    return Matter(
+        _("Cancellation"),
+        ((_("Ends on"), locale.date(change.effective_on, language(), "long")),),
+        _("It ends on this day by itself, unless you keep it."),
+        (
+            Way(
+                _("Approve and cancel…"),
+                _to(ticket, "decide_cancellation", answer="approve"),
+                "circle-check",
+            ),
+            Way(_("Reject and keep…"), _to(ticket, "decide_cancellation", answer="keep"), "circle-x"),
+        )
+        if may
+        else (),
+        takes_over=ENDING,
+    )
+
+
+def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
+    if ticket.status not in RUNNING or ticket.document_public_id is None:
+        return None
+    refundable = db.session.scalar(sa.select(refunds.refundable_minor(ticket.document_id))) or 0
+    ways = []
+    if staff.can(StaffPermission.INVOICES_CHANGE):
+        ways.append(_credit_way(ticket))
+    if staff.can(StaffPermission.TICKETS_WRITE):
+        ways.append(Way(_("Refuse…"), _to(ticket, "refuse_refund"), "circle-x"))
+    return Matter(
+        _("Refund"),
+        (
+            (_("Invoice"), ticket.document_number),
+            (_("Can be refunded"), _money(refundable, ticket.document_currency)),
+        ),
+        _(
+            "A credit note turns what was paid into credit of the customer. Loket does not pay money out: "
+            "send it from your bank or at your payment provider, and say so in your answer."
+        ),
+        tuple(ways),
+        # Nobody is refused without a reason; once the money is on its way, the request is resolved.
+        takes_over=(Move.REJECT,),
+    )
+
+
+def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
+    files = granting.list_order_files(ticket.order_id) if ticket.status in RUNNING else ()
+    if not files:
+        return None
+    may = staff.can(StaffPermission.DOWNLOADS_GRANT)
+    return Matter(
+        _("Downloads"),
+        hint=_(
+            "One click grants %(count)s more downloads for %(days)s days, tells the customer and resolves the ticket.",
+            count=granting.GRANTED_DOWNLOADS,
+            days=granting.GRANTED_DAYS,
+        )
+        if may
+        else None,
+        files=tuple(
+            File(
+                each.name,
+                _(
+                    "%(used)s of %(limit)s used, until %(date)s",
+                    used=each.downloads_used,
+                    limit=each.download_limit,
+                    date=locale.date(
+                        clock.today(current_shop().time_zone, each.expires_at), language(), "medium"
+                    ),
+                ),
+                _to(ticket, "grant", file_id=each.public_id) if may else None,
+                each.version,
+            )
+            for each in files
+        ),
+    )
+
+
+def _credit_way(ticket: Any) -> Way:
+    url = url_for("office.invoices.credit", public_id=ticket.document_public_id, ticket=ticket.public_id)
+    return Way(_("Make a credit note…"), url, "receipt-refund")
+
+
+def _to(ticket: Any, view: str, **values: Any) -> str:
+    return url_for(f"office.tickets.{view}", public_id=ticket.public_id, **values)
+
+
+def _money(minor: int, currency: str) -> str:
+    return locale.money(minor, currency, language())

@@ -1,0 +1,358 @@
+"""The decisions on what a ticket asks for: who may take them, what they do, and that they are taken once."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.core import clock
+from portal.core.audit import AuditEntry
+from portal.core.mail_message import MailMessage
+from portal.domain.collections.models import CaseStatus, PaymentPlan, PlanStatus
+from portal.domain.collections.queries import get_case_by_id
+from portal.domain.invoices.models import Document, DocumentKind
+from portal.domain.orders.models import Download
+from portal.domain.people.models import Customer, Person, Staff, StaffRole
+from portal.domain.subscriptions.cancelling import Reason
+from portal.domain.subscriptions.models import ChangeStatus, Subscription, SubscriptionChange
+from portal.domain.tickets import cancelling, disputes, plans
+from portal.domain.tickets.actions import Said
+from portal.domain.tickets.models import (
+    Dispute,
+    DisputeStatus,
+    Ticket,
+    TicketMessage,
+    TicketStatus,
+    TicketType,
+)
+from portal.extensions import db
+from tests.cast import make_invoice
+from tests.page_client import find_all, parse, text_of
+from tests.rows import make_billed, make_case, make_download, make_order, make_ticket
+from tests.statements import counted
+
+LIST = "/office/tickets"
+#: Every decision: where it is taken, and the right it needs.
+WAYS = {
+    "grant": ("files/{file}/grant", {StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT}),
+    "plan": ("plan/agree", {StaffRole.OWNER, StaffRole.MANAGER}),
+    "refuse_plan": ("plan/refuse", {StaffRole.OWNER, StaffRole.MANAGER}),
+    "dispute": ("dispute/reject", {StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT}),
+    "approve": ("cancellation/approve", {StaffRole.OWNER, StaffRole.MANAGER}),
+    "keep": ("cancellation/keep", {StaffRole.OWNER, StaffRole.MANAGER}),
+    "refund": ("refund/refuse", {StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT}),
+}
+
+
+def text(response: Any) -> str:
+    return text_of(parse(response.get_data(as_text=True)))
+
+
+class Desk:
+    """Tickets that wait for a decision, and what became of them."""
+
+    def __init__(self, on_stage: Any, ids: Any) -> None:
+        self.on_stage, self.ids = on_stage, ids
+
+    def make(self, way: str) -> str:
+        """The address of a ticket that asks for this."""
+        ids, now = self.ids, clock.now()
+        with self.on_stage():
+            emma = db.session.get_one(Person, ids.emma)
+            if way == "grant":
+                order = make_order(ids.emma_account)
+                make_download(order, public_id="f" * 22, expires_at=now - timedelta(days=1), downloads_used=5)
+                ticket = make_ticket(ids.emma_account, order_id=order.id)
+            elif way in ("plan", "refuse_plan"):
+                case = get_case_by_id(make_case(ids.emma_account).id)
+                plan = plans.request_plan(case, 3, "", total_minor=12100, language="en", author=emma, now=now)
+                return f"{LIST}/{plan.ticket_public_id}"
+            elif way == "dispute":
+                ticket = disputes.open_dispute(
+                    make_invoice(ids.emma_account, description="Bread").id,
+                    "Too much",
+                    Said("Why?"),
+                    line=1,
+                    customer_id=ids.emma_account,
+                    author=emma,
+                    now=now,
+                )
+            elif way in ("approve", "keep"):
+                subscription, _invoice = make_billed(ids.emma_account)
+                change = cancelling.request_cancellation(
+                    subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now
+                )
+                return f"{LIST}/{change.data[cancelling.TICKET]}"
+            else:
+                invoice = make_invoice(ids.emma_account)
+                ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
+            return f"{LIST}/{ticket.public_id}"
+
+    def address(self, way: str, ticket: str) -> str:
+        return f"{ticket}/{WAYS[way][0].format(file='f' * 22)}"
+
+    def role(self, role: StaffRole) -> None:
+        with self.on_stage():
+            db.session.get_one(Staff, self.ids.kees).role = role
+
+    def ticket(self, address: str) -> Ticket:
+        return db.session.scalars(
+            sa.select(Ticket).where(Ticket.public_id == address.rpartition("/")[2])
+        ).one()
+
+    def status(self, address: str) -> TicketStatus:
+        with self.on_stage():
+            return self.ticket(address).status
+
+    def said(self, address: str) -> list[str]:
+        with self.on_stage():
+            found = db.session.scalars(
+                sa.select(TicketMessage.body)
+                .where(
+                    TicketMessage.ticket_id == self.ticket(address).id, TicketMessage.staff_id.is_not(None)
+                )
+                .order_by(TicketMessage.id)
+            )
+            return list(found)
+
+    def mails(self, name: str) -> int:
+        with self.on_stage():
+            return int(
+                db.session.scalar(
+                    sa.select(sa.func.count()).select_from(MailMessage).where(MailMessage.name == name)
+                )
+                or 0
+            )
+
+    def audited(self, event: str) -> int:
+        with self.on_stage():
+            return len(db.session.scalars(sa.select(AuditEntry).where(AuditEntry.event == event)).all())
+
+    def one(self, model: Any) -> Any:
+        found = db.session.scalars(sa.select(model).order_by(model.id.desc())).first()
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def desk(on_stage: Any, ids: Any) -> Desk:
+    return Desk(on_stage, ids)
+
+
+DATA = {"body": "Because of the terms.", "version": "1"}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("role", list(StaffRole))
+def test_who_may(login: Any, desk: Desk, way: str, role: StaffRole) -> None:
+    ticket = desk.make(way)
+    desk.role(role)
+    kees = login("kees")
+    address, allowed = desk.address(way, ticket), role in WAYS[way][1]
+    links = [
+        e.attrib.get("href") or e.attrib.get("action")
+        for e in find_all(parse(kees.get(ticket).text), "a", "form")
+    ]
+    assert (address in links) is allowed, "the page shows what may be done"
+    assert kees.send(address, DATA).status_code == (303 if allowed else 403)
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_stranger_and_another_method(login: Any, desk: Desk, way: str) -> None:
+    address = desk.address(way, desk.make(way))
+    assert login("wim").send(address, DATA).status_code == 404
+    saskia = login("saskia")
+    assert saskia.put(address, data={"csrf_token": saskia.token}).status_code == 405
+    if way == "grant":
+        assert saskia.get(address).status_code == 405
+    else:
+        assert login("wim").get(address).status_code == 404
+        assert saskia.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_second_decision_on_a_stale_page_is_refused(login: Any, desk: Desk, way: str) -> None:
+    ticket = desk.make(way)
+    address = desk.address(way, ticket)
+    desk.role(StaffRole.MANAGER)
+    kees, saskia = login("kees"), login("saskia")
+    assert kees.send(address, DATA).status_code == 303
+    ended, said = desk.status(ticket), desk.said(ticket)
+    assert len(said) == 1 and ended in (TicketStatus.RESOLVED, TicketStatus.REJECTED)
+    second = saskia.send(address, {**DATA, "body": "Otherwise."})
+    assert second.status_code == 409 and "Please look again" in text(second)
+    assert (desk.status(ticket), desk.said(ticket)) == (ended, said)
+    if way != "grant":
+        assert saskia.get(address).location == ticket, "nothing is left to ask"
+    page = saskia.get(ticket)
+    assert address not in page.text and said[0] in text(page)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "grant"])
+def test_words_are_asked_for(login: Any, desk: Desk, way: str) -> None:
+    ticket = desk.make(way)
+    before = desk.status(ticket)
+    for body in ("", "   ", "a\0b"):
+        answer = login("saskia").send(desk.address(way, ticket), {"body": body})
+        assert answer.status_code == 422
+    assert desk.status(ticket) is before and desk.said(ticket) == []
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_the_page_costs_a_few_statements(app: Flask, login: Any, desk: Desk, way: str) -> None:
+    ticket, saskia = desk.make(way), login("saskia")
+    saskia.get(ticket)
+    with counted(app) as found:
+        saskia.get(ticket)
+    assert len(found) <= 6, "\n\n".join(found)
+
+
+def test_downloads(login: Any, desk: Desk, ids: Any) -> None:
+    ticket = desk.make("grant")
+    saskia = login("saskia")
+    page = text(saskia.get(ticket))
+    assert "guide.pdf" in page and "5 of 5 used" in page
+    with desk.on_stage():
+        db.session.get_one(Customer, ids.emma_account).language = "nl"
+    assert saskia.send(desk.address("grant", ticket), {"version": "1"}).status_code == 303
+    with desk.on_stage():
+        file = desk.one(Download)
+        assert (file.download_limit, file.downloads_used, file.version) == (10, 5, 2)
+    assert desk.status(ticket) is TicketStatus.RESOLVED
+    assert desk.mails("downloads_granted") == 1 and desk.mails("ticket_answered") == 0
+    assert desk.audited("download.granted") == 1
+    assert re.match(r"Je kunt ‘guide.pdf’ weer downloaden: 5 keer, tot en met \d", desk.said(ticket)[0])
+
+
+def test_a_file_of_another_order_is_not_granted(login: Any, desk: Desk, ids: Any) -> None:
+    desk.make("grant")
+    with desk.on_stage():
+        order = make_order(ids.emma_account)
+        other = f"{LIST}/{make_ticket(ids.emma_account, order_id=order.id).public_id}"
+    assert login("saskia").send(desk.address("grant", other), {"version": "1"}).status_code == 404
+    assert login("saskia").send(desk.address("grant", other), {"version": "x"}).status_code == 400
+
+
+def test_a_plan_is_agreed(login: Any, desk: Desk) -> None:
+    ticket = desk.make("plan")
+    page = text(login("saskia").get(ticket))
+    assert "€ 121.00" in page and "€ 40.33" in page and "€ 40.34" in page
+    form = login("saskia").get(desk.address("plan", ticket))
+    assert "We agree to this payment plan." in text(form)
+    login("saskia").send(desk.address("plan", ticket), {"body": "Good luck!"})
+    with desk.on_stage():
+        plan = desk.one(PaymentPlan)
+        assert plan.status is PlanStatus.PENDING_MANDATE
+        assert get_case_by_id(plan.case_id).status is CaseStatus.WITH_PLAN
+    assert (desk.status(ticket), desk.said(ticket)) == (TicketStatus.RESOLVED, ["Good luck!"])
+    assert desk.mails("plan_agreed") == 1
+    assert login("saskia").send(desk.address("refuse_plan", ticket), DATA).status_code == 409
+
+
+def test_a_plan_is_refused(login: Any, desk: Desk) -> None:
+    ticket = desk.make("refuse_plan")
+    login("saskia").send(desk.address("refuse_plan", ticket), DATA)
+    with desk.on_stage():
+        assert desk.one(PaymentPlan).status is PlanStatus.REFUSED
+    assert desk.status(ticket) is TicketStatus.REJECTED and desk.mails("ticket_answered") == 1
+
+
+def test_a_dispute_is_answered_by_a_credit_note_that_was_made(login: Any, desk: Desk) -> None:
+    ticket, saskia = desk.make("dispute"), login("saskia")
+    page = saskia.get(ticket)
+    assert "Bread" in text(page) and "Answer: credited" not in text(page) and "Resolve" not in text(page)
+    credited = f"{ticket}/dispute/credit"
+    assert saskia.send(credited, DATA).status_code == 409, "there is no credit note yet"
+    (way,) = [a.attrib["href"] for a in find_all(parse(page.text), "a") if "/credit?" in a.attrib["href"]]
+    made = saskia.send(way, {"lines": "1", "left": "12100"})
+    assert (made.status_code, made.location) == (303, ticket), "back to the ticket"
+    assert "Answer: credited" in text(saskia.get(ticket))
+    assert saskia.send(credited, {"body": "You are right."}).status_code == 303
+    with desk.on_stage():
+        assert desk.one(Dispute).status is DisputeStatus.CREDITED
+        assert desk.one(Document).kind is DocumentKind.CREDIT_NOTE
+    assert desk.status(ticket) is TicketStatus.RESOLVED and desk.mails("dispute_answered") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "dispute", "ticket"),
+    [
+        ("correct", DisputeStatus.CORRECTED, TicketStatus.RESOLVED),
+        ("reject", DisputeStatus.REJECTED, TicketStatus.REJECTED),
+    ],
+)
+def test_a_dispute_is_answered(
+    login: Any, desk: Desk, answer: str, dispute: DisputeStatus, ticket: TicketStatus
+) -> None:
+    address = desk.make("dispute")
+    login("saskia").send(f"{address}/dispute/{answer}", DATA)
+    with desk.on_stage():
+        assert desk.one(Dispute).status is dispute
+    assert desk.status(address) is ticket and desk.mails("dispute_answered") == 1
+
+
+def test_a_cancellation_is_approved(login: Any, desk: Desk) -> None:
+    ticket = desk.make("approve")
+    login("saskia").send(desk.address("approve", ticket), DATA)
+    with desk.on_stage():
+        assert desk.one(SubscriptionChange).status is ChangeStatus.WAITING, "it ends on its day, not earlier"
+        assert desk.one(Subscription).ended_on is None
+    assert desk.status(ticket) is TicketStatus.RESOLVED
+    assert desk.mails("cancellation_decided") == 1 and desk.audited("subscription.cancellation_approved") == 1
+
+
+def test_a_cancellation_is_rejected_and_the_subscription_kept(login: Any, desk: Desk) -> None:
+    ticket = desk.make("keep")
+    login("saskia").send(desk.address("keep", ticket), DATA)
+    with desk.on_stage():
+        assert desk.one(SubscriptionChange).status is ChangeStatus.WITHDRAWN
+        assert desk.one(Subscription).next_billing_on is not None
+    assert desk.status(ticket) is TicketStatus.REJECTED
+    assert desk.mails("cancellation_decided") == 1 and desk.mails("cancellation_withdrawn") == 0
+    assert desk.audited("subscription.cancellation_rejected") == 1
+
+
+def test_a_ticket_alone_ends_no_subscription(login: Any, desk: Desk, ids: Any) -> None:
+    with desk.on_stage():
+        subscription, _invoice = make_billed(ids.emma_account)
+        row = make_ticket(
+            ids.emma_account, type=TicketType.CANCEL_SUBSCRIPTION, subscription_id=subscription.id
+        )
+        ticket = f"{LIST}/{row.public_id}"
+    saskia = login("saskia")
+    assert "nothing ends by it" in text(saskia.get(ticket))
+    assert saskia.send(desk.address("approve", ticket), DATA).status_code == 409
+
+
+def test_the_general_buttons_leave_out_what_has_words_of_its_own(login: Any, desk: Desk) -> None:
+    for way, left in {"plan": set(), "dispute": set(), "keep": set(), "refund": {"resolve", "close"}}.items():
+        ticket, saskia = desk.make(way), login("saskia")
+        saskia.send(f"{ticket}/move", {"move": "review"})
+        fields = find_all(parse(saskia.get(ticket).text), "input")
+        assert {e.attrib["value"] for e in fields if e.attrib.get("name") == "move"} == left, way
+
+
+def test_a_refund_is_refused(login: Any, desk: Desk) -> None:
+    ticket = desk.make("refund")
+    page = text(login("saskia").get(ticket))
+    assert "Can be refunded" in page and "Loket does not pay money out" in page
+    login("saskia").send(desk.address("refund", ticket), DATA)
+    assert desk.status(ticket) is TicketStatus.REJECTED and desk.mails("ticket_answered") == 1
+
+
+@pytest.mark.parametrize("way", ["plan/agree", "dispute/reject", "cancellation/keep", "refund/refuse"])
+def test_a_ticket_that_asks_for_something_else(login: Any, desk: Desk, ids: Any, way: str) -> None:
+    with desk.on_stage():
+        ticket = make_ticket(ids.emma_account).public_id
+    assert login("saskia").send(f"{LIST}/{ticket}/{way}", DATA).status_code == 404
+    assert login("saskia").get(f"{LIST}/{ticket}/plan/maybe").status_code == 404
+
+
+def test_in_dutch(login: Any, desk: Desk) -> None:
+    page = login("saskia").get(desk.address("keep", desk.make("keep")), headers={"Accept-Language": "nl"})
+    assert "Afwijzen en laten doorlopen" in text(page)
