@@ -195,6 +195,10 @@ def test_numbers_out_of_bounds(scene: Ids, field: str, values: dict[str, int]) -
     file = make_download(make_order(scene.emma_account), expires_at=LATER)
     with pytest.raises(DomainError) as refused:
         downloads.grant_downloads(
-            file.id, version=1, author=db.session.get_one(Staff, scene.saskia), now=START, **values
+            file.id,
+            version=1,
+            actor=Actor.staff(db.session.get_one(Staff, scene.saskia)),
+            now=START,
+            **values,
         )
     assert refused.value.field == field and file.download_limit == 5
