@@ -10,7 +10,6 @@ from flask import Flask
 from playwright.sync_api import Page, Response
 
 from tests.browser import axe
-from tests.browser.devices import ALL
 from tests.browser.window import Window
 
 #: Pages that only the journey of one file leads to; that file's last test calls ``not_walked`` for them.
@@ -82,7 +81,7 @@ class Walk:
         self.wrong += [f"{name} ({urlsplit(self.page.url).path}): {problem}" for problem in problems]
 
     def each_kind(self, path: str, name: str) -> None:
-        """A list, and of each status in it the first object's page: half of them on each screen, or all on all."""
+        """A list, and of each status in it the first object's page."""
         self.open(path, name)
         kinds: dict[str, str] = {}
         for _ in range(6):
@@ -94,10 +93,7 @@ class Walk:
             older.click()
         if not kinds:
             self.wrong.append(f"{name}: nothing in the list")
-        urls = list(kinds.values())
-        if not ALL and len(urls) > 1:
-            urls = urls[self.window.device.phone :: 2]
-        for number, url in enumerate(urls, start=1):
+        for number, url in enumerate(kinds.values(), start=1):
             self.open(url, f"{name}-{number}")
 
     def done(self) -> None:

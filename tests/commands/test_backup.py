@@ -37,9 +37,7 @@ from tests.services import IN_TURN, PostgresService, wait_until
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 SQLITE, POSTGRES = "sqlite", "postgres"
-on_each_database = pytest.mark.parametrize(
-    "kind", [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.postgres)]
-)
+on_each_database = pytest.mark.parametrize("kind", IN_TURN)
 
 Make = Callable[..., Site]
 

@@ -185,6 +185,8 @@ def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(begin) ->
 @pytest.mark.parametrize("name", ["loket web", "loket worker do", "loket scheduler"])
 def test_a_part_that_dies_is_restarted(begin, name: str) -> None:
     run = begin().up()
+    # A part gets its name a moment after it was started.
+    run.wait_for(lambda: run.named(name))
     before = run.named(name)
     os.kill(min(before), signal.SIGKILL)
     run.wait_for(lambda: len(run.named(name)) == len(before) and not set(before) & set(run.named(name)))

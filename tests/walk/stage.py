@@ -38,7 +38,7 @@ from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import SubscriptionStatus
 from portal.domain.tickets import cancelling, disputes, plans
 from portal.domain.tickets.actions import Said
-from portal.domain.tickets.models import TicketType
+from portal.domain.tickets.models import Ticket, TicketType
 from portal.extensions import db
 from tests import cast, rows
 from tests.page_client import PageClient
@@ -270,6 +270,9 @@ def _decisions(ids: cast.Ids, now: datetime) -> dict[str, str]:
     file = rows.make_download(order, expires_at=now)
     case = get_case_by_id(rows.make_case(ids.emma_account).id)
     plan = plans.request_plan(case, 3, "", total_minor=12100, language="en", author=emma, now=now)
+    # Its subject is written in the words of the day, which a page in the other language shows as it is.
+    asked = db.session.scalars(sa.select(Ticket).where(Ticket.public_id == plan.ticket_public_id)).one()
+    asked.subject = "K-1"
     subscription, invoice = rows.make_billed(ids.emma_account)
     change = cancelling.request_cancellation(
         subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now

@@ -67,4 +67,6 @@ class DecisionForm(PortalForm):
 class GrantForm(PortalForm):
     """More downloads of a file; ``version`` is that of the file which was seen."""
 
-    version = hidden_field(validators=[Regexp(r"^[0-9]{1,9}$")])
+    version = hidden_field(
+        validators=[Regexp(r"^[0-9]{1,9}$", message=_l("This changed meanwhile. Please look again."))]
+    )
