@@ -240,13 +240,16 @@ def test_a_page_is_read_from_an_index_without_sorting(
         )
 
     with on_stage():
+        crowd(ids)
         first = page()
         with plans(app) as found:
             page()
             page(after=first.next_cursor)
         assert len(found) == 2
         for plan in found:
-            assert re.search(r"(?i)using (covering )?(index )?ix_documents_list(_state)?\b", plan), plan
+            # In a state that no invoice of the shop is in, the office's index is as good.
+            which = "list" if status in (Filter.ALL, Filter.PAID) else "(list|office)"
+            assert re.search(rf"(?i)using (covering )?(index )?ix_documents_{which}(_state)?\b", plan), plan
             assert not SLOW.search(plan), plan
 
 
