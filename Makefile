@@ -10,10 +10,11 @@ PYTEST_ARGS ?=
 # Parts of the soak, and the number its chances come from; empty: all, and a new one.
 ONLY ?=
 SEED ?=
-# What runs a second time, on PostgreSQL: money, and what keeps shops and readers apart.
+# What runs a second time, on PostgreSQL: money, and what keeps shops and readers apart. All the rest does in the soak.
 POSTGRES_TESTS := tests/domain/invoices tests/domain/payments tests/blueprints/pay tests/blueprints/hooks \
 	tests/blueprints/sandbox/test_journey.py::test_the_banks_tab_is_closed tests/blueprints/sandbox/test_at_once.py \
-	tests/commands/test_invoices.py tests/core/test_sessions.py tests/architecture/test_scope.py
+	tests/core/test_sessions.py tests/architecture/test_scope.py \
+	--ignore-glob="*/test_bundle*" --ignore-glob="*/test_importing.py" --ignore-glob="*/test_rendering.py"
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve test soak bench check format translations vendor
