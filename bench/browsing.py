@@ -53,13 +53,13 @@ class Visitor:
         """The header."""
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
-    def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> None:
-        """Through the log-in page."""
-        token = _TOKEN.search(self.text("/login"))
+    def sign_in(self, email: str = EMAIL, password: str = PASSWORD, *, at: str = "/login") -> None:
+        """Through the log-in page, the customers' or the office's."""
+        token = _TOKEN.search(self.text(at))
         if token is None:
             raise RuntimeError("there is no form on the log-in page")
         form = {"csrf_token": token[1], "email": email, "password": password}
-        status, _headers, _body = self.ask("/login", form=form)
+        status, _headers, _body = self.ask(at, form=form)
         if status != 303:
             raise RuntimeError(f"the log-in answered {status}")
 

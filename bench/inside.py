@@ -26,11 +26,14 @@ def application(**overrides: Any) -> Flask:
     return create_app(keys.ensure(Config.from_env(os.environ)), **overrides)
 
 
-def reader(app: Flask, email: str) -> Callable[[str], TestResponse]:
-    """``get(path)`` of somebody signed in, by a session row of their own; anything but 200 is an error."""
+def reader(app: Flask, email: str, face: str = "person") -> Callable[[str], TestResponse]:
+    """``get(path)`` of somebody signed in, by a session row of their own; anything but 200 is an error.
+
+    ``face`` is the log-in that the session belongs to: person or staff.
+    """
     from portal.core import clock, sessions
     from portal.core.tenancy import shop_scope
-    from portal.domain.people.models import Person
+    from portal.domain.people.models import Person, Staff
     from portal.domain.shops import queries
     from portal.extensions import db
 
@@ -39,12 +42,13 @@ def reader(app: Flask, email: str) -> Callable[[str], TestResponse]:
         shop = queries.find_default_shop()
         assert shop is not None
         with shop_scope(shop.id):
-            person = db.session.scalars(sa.select(Person).where(Person.email == email)).one()
+            kind = Staff if face == "staff" else Person
+            who = db.session.scalars(sa.select(kind).where(kind.email == email)).one()
             db.session.add(
                 sessions.SessionRow(
                     token_hash=sessions.token_hash(token),
-                    principal=f"person:{person.id}",
-                    person_id=person.id,
+                    principal=f"{face}:{who.id}",
+                    **{f"{face}_id": who.id},
                     csrf_secret=secrets.token_hex(32),
                     started_at=now,
                     last_seen_at=now,
@@ -54,7 +58,7 @@ def reader(app: Flask, email: str) -> Callable[[str], TestResponse]:
             )
             db.session.commit()
     client = app.test_client()
-    client.set_cookie("loket_person", token, domain="127.0.0.1")
+    client.set_cookie(f"loket_{face}", token, domain="127.0.0.1", path=sessions.cookie_path(face))
 
     def get(path: str) -> TestResponse:
         response = client.get(path, base_url=BASE)

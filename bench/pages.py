@@ -12,9 +12,31 @@ from bench import machine, profiling, servers, shops
 from bench.browsing import Visitor
 from bench.rounds import Took, interleave, middle, ratios
 from bench.run import Run
-from bench.table import Bar, Row, measured, not_measured, not_there
+from bench.table import Bar, Row, measured, not_measured
 
 HOME, LIST = "/customer", "/customer/invoices"
+OFFICE = "/office"
+#: The lists of the office with their filters, and searches that find many, one and none.
+OFFICE_LISTS = {
+    "home": "",
+    "invoices": "/invoices",
+    "invoices, unpaid": "/invoices?status=unpaid",
+    "invoices, overdue": "/invoices?status=overdue",
+    "invoices, paid": "/invoices?status=paid",
+    "invoices, pending": "/invoices?status=pending",
+    "invoices, drafts": "/invoices?status=draft",
+    "invoices, credit notes": "/invoices?status=credit_notes",
+    "invoices, a search that finds many": "/invoices?q=2025",
+    "invoices, a search that finds one": "/invoices?q=2025-1234",
+    "invoices, a search that finds none": "/invoices?q=nothing-like-it",
+    "customers": "/customers",
+    "customers, a search that finds many": "/customers?q=customer",
+    "customers, a search that finds one": "/customers?q=emma@example.com",
+    "customers, a search that finds none": "/customers?q=nothing-like-it",
+    "tickets": "/tickets",
+    "tickets that wait": "/tickets?status=waiting",
+    "notifications": "/notifications",
+}
 MILLION = 1_000_000
 #: What bare Flask did a second, and Flask with 60 rows in Jinja, when the bars were drawn (quality.md).
 DRAWN_HELLO, DRAWN_LIMIT = 936, 260
@@ -132,15 +154,53 @@ def _size(run: Run, cluster: servers.Postgres | None) -> int:
 
 
 def offices(run: Run) -> list[Row]:
-    """What the back office will be held to."""
-    return [
-        not_there(
-            "Growth",
-            "office lists at 100,000 customers and 1,000,000 invoices",
-            "p95 at most 2 × the portal's list",
-            "there is no back office yet",
+    """The lists of the office at 100,000 customers and a million invoices, each beside the portal's list there."""
+    rows = _offices(run, None)
+    if run.skip_postgres:
+        return rows
+    try:
+        with servers.postgres(machine.KEPT / "postgres") as cluster:
+            rows += _offices(run, cluster)
+    except servers.Absent as absent:
+        rows.append(not_measured("Office", "lists on PostgreSQL", "p95 at most 2 ×", str(absent)))
+    return rows
+
+
+def _offices(run: Run, cluster: servers.Postgres | None) -> list[Row]:
+    part, bar = "Office", Bar("p95 at most 2 × the portal's list", 2)
+    large = shops.make(_size(run, cluster), 10_000, cluster)
+    with contextlib.ExitStack() as running:
+        others = [cluster.pid] if cluster else []
+        customer = _visit(running, large, *others)
+        staff = Visitor(running.enter_context(servers.gunicorn("app:app", large.env)), *others)
+        staff.sign_in(shops.STAFF, at=f"{OFFICE}/login")
+        actions = {"the portal's list": partial(customer.again_and_again, LIST, 1)}
+        for name, path in OFFICE_LISTS.items():
+            actions[name] = partial(staff.again_and_again, OFFICE + path, 1)
+        found = interleave(actions, run.either(100, 20))
+    where = "PostgreSQL" if cluster else "SQLite"
+    portals = _late(found["the portal's list"])
+    rows = []
+    for name, path in OFFICE_LISTS.items():
+        took = found[name]
+        rows.append(
+            measured(
+                part,
+                f"{name}, {large.invoices:,} invoices, {where}",
+                bar,
+                [_late(took) / portals],
+                note=f"p95 {_late(took) * 1000:.1f} and {portals * 1000:.1f} ms of processor time, "
+                f"the median {middle(took, cpu=True) * 1000:.1f} ms, of {len(took)} requests",
+            )
         )
-    ]
+        if rows[-1].verdict == "missed":
+            run.profiles[rows[-1].what] = profiling.of_statements(large, OFFICE + path)
+    return rows
+
+
+def _late(took: list[Took]) -> float:
+    """What 95 of a hundred stay below."""
+    return sorted(each.cpu for each in took)[int(len(took) * 0.95) - 1]
 
 
 def _env() -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.aside import aside
 from bench.machine import PROJECT
-from bench.shops import EMAIL, MadeShop
+from bench.shops import EMAIL, STAFF, MadeShop
 
 GROUPS = (
     ("sqlalchemy", "SQLAlchemy"), ("flask_sqlalchemy", "SQLAlchemy"), ("jinja2", "Jinja's own"), ("babel", "Babel"),
@@ -159,9 +159,10 @@ def _statement_times(app: Any, get: Callable[[str], object], path: str) -> str:
 
 def _main(what: str, path: str) -> None:
     from bench.inside import application, reader
+    from portal.core.sessions import cookie_face
 
-    app = application()
-    get = reader(app, EMAIL)
+    app, face = application(), cookie_face(path)
+    get = reader(app, STAFF if face == "staff" else EMAIL, face)
     print(_page_profile(get, path) if what == "page" else _statement_times(app, get, path))
 
 

@@ -19,6 +19,8 @@ from bench.servers import Postgres
 
 #: Who the pages are looked at as: the customer of the demo with something of everything.
 EMAIL, PASSWORD = "emma@example.com", "loket-demo"
+#: Who the office is looked at as.
+STAFF = "owner@example.com"
 
 
 @dataclass(frozen=True)
