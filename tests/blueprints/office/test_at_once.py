@@ -10,7 +10,9 @@ from flask import Flask
 
 from portal.core.audit import Actor
 from portal.core.errors import Conflict
+from portal.core.mail_message import MailMessage
 from portal.core.vat import VatCategory
+from portal.domain.collections import reminding
 from portal.domain.invoices import editing, taking_back
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.drafts import LineInput
@@ -106,6 +108,19 @@ def test_money_typed_once_is_booked_once_and_lines_are_taken_back_once(here: tup
         assert find_imbalances() == []
 
     alone(here, check)
+
+
+def test_one_reminder_a_day(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    made = alone(here, lambda: make_invoice(ids.emma_account).id)
+
+    def send() -> bool:
+        staff = Actor("staff", ids.saskia)
+        return reminding.remind(made, shop=get_shop(ids.shop), now=START, actor=staff) is not None
+
+    answers = at_once(here, 4, send)
+    assert sorted(str(type(each)) for each in answers) == sorted([str(Conflict)] * 3 + [str(bool)]), answers
+    assert alone(here, lambda: count(MailMessage, MailMessage.name == "payment_reminder")) == 1
 
 
 def test_two_invitations_at_once_leave_one_open(here: tuple[Flask, Ids]) -> None:

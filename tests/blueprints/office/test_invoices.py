@@ -157,6 +157,19 @@ def test_sending(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
     assert state(on_stage, ids)["mails"] == ["invoice_issued"]
 
 
+def test_reminding_once_a_day(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
+    saskia = login("saskia")
+    assert "Send a reminder" in text(saskia.get(invoice))
+    assert saskia.send(f"{invoice}/remind").status_code == 303
+    assert "on its way" in text(saskia.get(invoice))
+    assert saskia.send(f"{invoice}/remind").status_code == 303
+    assert "was sent today already" in text(saskia.get(invoice))
+    now = state(on_stage, ids)
+    assert now["mails"] == ["payment_reminder"] and now["audit"].count("invoice.reminded") == 1
+    saskia.send(f"{invoice}/payment", PAID)
+    assert "Send a reminder" not in text(saskia.get(invoice))
+
+
 def test_a_payment_by_hand_is_booked_once(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
     saskia = login("saskia")
     assert 'value="121.00"' in saskia.get(f"{invoice}/payment").text

@@ -18,12 +18,14 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import mailer
+from portal.core.audit import Actor
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.catalog.models import IntervalUnit
 from portal.domain.collections import mails as collection_mails
 from portal.domain.collections.instalments import schedule
 from portal.domain.collections.models import PaymentPlan
 from portal.domain.collections.queries import get_case_by_id
+from portal.domain.collections.reminding import remind
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
 from portal.domain.orders.mails import downloads_granted
@@ -69,6 +71,10 @@ class Scene:
         document = make_invoice(self.account.id)
         sent = invoices_issued([(document, self.account)], shop=self.shop, now=START)
         return sent.get(document.id)
+
+    def reminder(self) -> MailMessage | None:
+        document = make_invoice(self.account.id)
+        return remind(document.id, shop=self.shop, now=START, actor=Actor.system("test"))
 
     def confirmation(self) -> MailMessage | None:
         payment = Payment(
@@ -154,6 +160,7 @@ REGISTERS_IN = "nl"
 MAILS: dict[str, Kind] = {
     "invoice_issued": Kind(Scene.invoice, Category.BILLING, Switch.NEW_INVOICE),
     "payment_confirmation": Kind(Scene.confirmation, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
+    "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "ticket_answered": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.answered(ticket, said, now=START)),

@@ -16,6 +16,7 @@ from portal.core.access import needs
 from portal.core.errors import Conflict, DomainError
 from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
+from portal.domain.collections import reminding
 from portal.domain.invoices import taking_back
 from portal.domain.invoices.actions import send_invoice
 from portal.domain.invoices.crediting import creditable
@@ -41,6 +42,27 @@ def send(public_id: str) -> ResponseReturnValue:
     )
     db.session.commit()
     flash(_("The invoice is on its way, unless the customer switched these mails off."), "success")
+    return redirect(url_for("office.invoices.show", public_id=public_id), 303)
+
+
+@bp.post("/<public_id>/remind")
+@needs(StaffPermission.INVOICES_CHANGE)
+def remind(public_id: str) -> ResponseReturnValue:
+    """Mails a reminder; once a day, and not where the customer waits for the shop."""
+    found = _issued(public_id)
+    try:
+        mail = reminding.remind(
+            found.document.id, shop=loading.shop(), now=clock.now(), actor=loading.actor()
+        )
+        db.session.commit()
+    except Conflict as refused:
+        db.session.rollback()
+        flash(str(refused), "warning")
+    else:
+        if mail is not None:
+            flash(_("The reminder is on its way."), "success")
+        else:
+            flash(_("Nobody of this account wants reminders by mail, so none was sent."), "warning")
     return redirect(url_for("office.invoices.show", public_id=public_id), 303)
 
 

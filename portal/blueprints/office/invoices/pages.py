@@ -17,6 +17,7 @@ from portal.core.shops import current_shop
 from portal.core.vat import TAXED
 from portal.domain.invoices import queries, spending
 from portal.domain.invoices.balance import badge
+from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import AllocationState, Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_queries import Filter
@@ -131,6 +132,9 @@ def show(found: Found) -> dict[str, Any]:
         "is_draft": found.is_draft,
         "is_payable": document.status is DocumentStatus.OPEN and not found.is_credit_note,
         "is_creditable": found.is_issued and not found.is_credit_note,
+        "is_remindable": document.list_state is ListState.UNPAID
+        and not found.is_credit_note
+        and not is_disputed(document),
         "is_issued": found.is_issued,
         "reference": format_rf(document.reference) if document.reference else "",
         "lines": lines_of(document),
