@@ -48,6 +48,7 @@ def chromium() -> Iterator[Browser]:
 def demo(tmp_path_factory: pytest.TempPathFactory, smtp_server: SmtpService) -> Iterator[Installation]:
     """The demo shop, started as `make run` starts it, its mails going to a mail server of the tests."""
     running = Installation(tmp_path_factory.mktemp("demo"), mode="demo", smtp_url=smtp_server.url)
+    running.env["INBOUND_MAIL"] = "answers@shop.example.net"
     running.start()
     yield running
     running.stop()

@@ -99,16 +99,20 @@ class Installation:
             and not any(word in entry for word in self.expected)
         ]
 
-    def flask(self, *command: str) -> str:
+    def flask(self, *command: str, given: str = "") -> str:
         """Run a command of `flask` beside the running installation and return what it prints."""
-        return self.run("flask", "--app", "app", *command)
+        return self.run("flask", "--app", "app", *command, given=given)
 
-    def run(self, module: str, *arguments: str) -> str:
-        """Run a module of Python with the settings of the installation and return what it prints."""
+    def run(self, module: str, *arguments: str, given: str = "") -> str:
+        """Run a module of Python with the settings of the installation and return what it prints.
+
+        ``given`` is what it reads.
+        """
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=PROJECT,
             env={**self.env, "LOKET_MODE": self.mode},
+            input=given,
             capture_output=True,
             text=True,
             timeout=60,
