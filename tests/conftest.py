@@ -56,43 +56,51 @@ def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:
     return app
 
 
+#: What a test's database holds at its beginning, unless a module says otherwise.
+CAST = "cast"
+
+
 class SqliteStage:
-    """A database file that is put back as it was before each test."""
+    """A database file that is put back as it was before each test: in one of the states that were kept of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.path, self.template = folder / "loket.sqlite", folder / "template.sqlite"
+        self.path = folder / "loket.sqlite"
         self.url = f"sqlite:///{self.path}"
 
-    def keep(self) -> None:
-        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(self.template)) as copy:
+    def _kept(self, state: str) -> Path:
+        return self.path.with_name(f"{state}.sqlite")
+
+    def keep(self, state: str) -> None:
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(self._kept(state))) as copy:
             source.backup(copy)
 
-    def put_back(self) -> None:
+    def put_back(self, state: str) -> None:
         for leftover in (self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
-        shutil.copyfile(self.template, self.path)
+        shutil.copyfile(self._kept(state), self.path)
 
 
 class PostgresStage:
-    """The same as a PostgreSQL database, made anew from a template."""
+    """The same as a PostgreSQL database, made anew from templates."""
 
     def __init__(self, cluster: PostgresService) -> None:
         self.cluster = cluster
         self.url = cluster.new_database()
         self.name = self.url.rpartition("/")[2]
 
-    def keep(self) -> None:
+    def keep(self, state: str) -> None:
         with self.cluster.connect() as connection:
-            connection.execute(f'ALTER DATABASE "{self.name}" RENAME TO "{self.name}_template"')
+            connection.execute(f'ALTER DATABASE "{self.name}" RENAME TO "{self.name}_{state}"')
 
-    def put_back(self) -> None:
-        self.cluster.copy_database(f"{self.name}_template", self.name)
+    def put_back(self, state: str) -> None:
+        self.cluster.copy_database(f"{self.name}_{state}", self.name)
+
+
+Stage = tuple[Flask, SqliteStage | PostgresStage, stage.Ids]
 
 
 @pytest.fixture(scope="session")
-def _stage(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Flask, SqliteStage | PostgresStage, stage.Ids]:
+def _stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The application with the cast on stage, on SQLite or, with LOKET_TEST_DATABASE=postgres, on PostgreSQL."""
     import flask_migrate
 
@@ -109,7 +117,7 @@ def _stage(
         flask_migrate.upgrade()
         ids = stage.put_on_stage()
         _forget_connections()
-    database.keep()
+    database.keep(CAST)
     return app, database, ids
 
 
@@ -121,7 +129,13 @@ def _forget_connections() -> None:
 
 
 @pytest.fixture
-def app(_stage: tuple[Flask, SqliteStage | PostgresStage, stage.Ids]) -> Iterator[Flask]:
+def state() -> str:
+    """The state in which a test's database begins. A module that overrides it has kept another one before."""
+    return CAST
+
+
+@pytest.fixture
+def app(_stage: Stage, state: str) -> Iterator[Flask]:
     """The application on a fresh copy of the database."""
     from portal.domain.payments import registry
     from portal.extensions import limiter
@@ -130,7 +144,7 @@ def app(_stage: tuple[Flask, SqliteStage | PostgresStage, stage.Ids]) -> Iterato
     app, database, _ids = _stage
     with app.app_context():
         _forget_connections()
-    database.put_back()
+    database.put_back(state)
     app.extensions["shops"].forget()
     # The providers are the process's: another application of another test may have put its own there.
     registry.install(load_providers(app.config))
@@ -145,7 +159,7 @@ def app(_stage: tuple[Flask, SqliteStage | PostgresStage, stage.Ids]) -> Iterato
 
 
 @pytest.fixture
-def ids(_stage: tuple[Flask, SqliteStage | PostgresStage, stage.Ids]) -> stage.Ids:
+def ids(_stage: Stage) -> stage.Ids:
     """The primary keys of the cast."""
     return _stage[2]
 

@@ -287,6 +287,7 @@ STAFF: dict[Key, CustomerCase] = {
         lambda t: f"/office/invoices/{t.draft}/finalise", {"version": "1", "sends": "y"}
     ),
     ("office.invoices.send", "POST"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/send"),
+    ("office.invoices.remind", "POST"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/remind"),
     ("office.invoices.pay", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/payment"),
     ("office.invoices.pay", "POST"): CustomerCase(
         lambda t: f"/office/invoices/{t.invoice}/payment",

@@ -549,6 +549,7 @@ FORMS: dict[str, Form] = {
         by_staff=True,
     ),
     "send an invoice": Form(lambda t: "/office/invoices/nothing/send", by_staff=True),
+    "remind of an invoice": Form(lambda t: "/office/invoices/nothing/remind", by_staff=True),
     "register a payment": Form(
         lambda t: f"/office/invoices/{t.invoice}/payment",
         {"amount": "-1", "method": "transfer", "paid_on": "2026-11-01", "reference": "", "key": "a" * 22},

@@ -47,9 +47,24 @@ def named(cases: Any) -> Any:
     return pytest.mark.parametrize("key", sorted(cases), ids=lambda key: f"{key[0]}-{key[1]}")
 
 
+@pytest.fixture(scope="session")
+def things(_stage: Any) -> Things:
+    """One of each thing, put on the stage once: a state of its own, in which every test of this file begins."""
+    app, database, ids = _stage
+    database.put_back("cast")
+    app.extensions["shops"].forget()
+    with clock.frozen(cast.START):
+        made = put_things(World(app, ids))
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    database.keep("things")
+    return made
+
+
 @pytest.fixture
-def things(world: World) -> Things:
-    return put_things(world)
+def state(things: Things) -> str:
+    return "things"
 
 
 def signed_in(login: Login, who: str) -> PageClient:
