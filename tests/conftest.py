@@ -71,7 +71,10 @@ class SqliteStage:
         return self.path.with_name(f"{state}.sqlite")
 
     def keep(self, state: str) -> None:
-        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(self._kept(state))) as copy:
+        with (
+            closing(sqlite3.connect(self.path)) as source,
+            closing(sqlite3.connect(self._kept(state))) as copy,
+        ):
             source.backup(copy)
 
     def put_back(self, state: str) -> None:

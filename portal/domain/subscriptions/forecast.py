@@ -100,8 +100,7 @@ def bills(standing: Standing, *, resumed_on: date | None = None, until: date | N
     ``until`` no period begins on or after that day, and the last is billed up to it only.
     """
     start, number = bills_from(standing, resumed_on=resumed_on), standing.periods_billed
-    plan = Plan(date.min, standing.price, (standing.unit, standing.count))
-    waiting = list(standing.changes)
+    price, waiting = standing.price, list(standing.changes)
     cadence: Cadence | None = None
     if standing.grid_day is not None:
         cadence = Cadence(standing.unit, standing.count, standing.anchor_day, standing.grid_day)
@@ -110,6 +109,7 @@ def bills(standing: Standing, *, resumed_on: date | None = None, until: date | N
             cadence = Cadence.from_day(standing.unit, standing.count, start)
         while waiting and waiting[0].from_day <= start:
             plan = waiting.pop(0)
+            price = plan.price
             if plan.interval is not None:
                 cadence = Cadence.from_day(*plan.interval, start)
         following = cadence.begins_after(start)
@@ -117,7 +117,7 @@ def bills(standing: Standing, *, resumed_on: date | None = None, until: date | N
         days, of_days = (end - start).days, cadence.days_of_period(start)
         if days <= 0:
             return
-        yield Bill(start, end - DAY, plan.price.for_days(days, of_days), days == of_days)
+        yield Bill(start, end - DAY, price.for_days(days, of_days), days == of_days)
         start, number = following, number + 1
 
 
@@ -137,9 +137,8 @@ def prepaid_days(standing: Standing, free_from: date) -> int:
     """How many days of what was billed last are left from a day on, that one included: what is credited then."""
     if standing.is_in_trial:
         return 0
-    paid_until = standing.paid_until
     if standing.status is SubscriptionStatus.PAUSED:
-        if standing.resume_on is None or standing.resume_on >= free_from:
-            return standing.unused_days
-        paid_until = runs_from(standing, standing.resume_on) + DAY * (standing.unused_days - 1)
-    return 0 if paid_until is None else max(0, (paid_until - free_from).days + 1)
+        runs = free_from if standing.resume_on is None else runs_from(standing, standing.resume_on)
+        used = max(0, (free_from - runs).days)
+        return max(0, standing.unused_days - used)
+    return 0 if standing.paid_until is None else max(0, (standing.paid_until - free_from).days + 1)

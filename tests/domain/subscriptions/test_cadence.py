@@ -53,7 +53,9 @@ def starts(cadence: Cadence, count: int) -> list[date]:
     ],
 )
 def test_the_periods_that_follow(unit: IntervalUnit, count: int, first: date, following: list[date]) -> None:
-    assert starts(Cadence.from_day(unit, count, first), len(following) + 1)[1:] == following
+    cadence = Cadence.from_day(unit, count, first)
+    assert cadence == Cadence(unit, count, first.day, first)
+    assert starts(cadence, len(following) + 1)[1:] == following
 
 
 def test_a_day_that_was_cut_short_comes_back() -> None:

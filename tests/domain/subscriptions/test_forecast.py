@@ -122,6 +122,11 @@ def test_after_a_pause(resumed_on: date, found: list[tuple[date, date, int]]) ->
     assert told(list(islice(bills(by_itself), len(found)))) == found
 
 
+def test_one_whose_pause_has_no_day_goes_on_with_the_day_itself() -> None:
+    unknown = replace(PAUSED, paused_on=None)
+    assert bills_from(unknown, resumed_on=date(2026, 11, 5)) == date(2026, 11, 25)
+
+
 def test_the_anchor_survives_a_pause() -> None:
     standing = replace(
         PAUSED,
@@ -147,6 +152,8 @@ def test_the_anchor_survives_a_pause() -> None:
         (RUNNING, date(2026, 11, 30), 0),
         (RUNNING, date(2026, 12, 3), 0),
         (replace(RUNNING, paid_until=None), date(2026, 11, 10), 0),
+        # A trial that is over keeps nothing and takes nothing.
+        (replace(RUNNING, trial_ends_on=date(2026, 11, 1)), date(2026, 11, 10), 20),
         (TRIAL, date(2026, 11, 10), 4),
         (TRIAL, date(2026, 11, 14), 0),
         (TRIAL, date(2026, 11, 20), 0),
@@ -212,7 +219,10 @@ def test_pauses_neither_win_nor_lose_a_paid_day(paused: int, away: int, times: i
         # Goes on by itself before: five of the twenty are used by then, or all of them.
         (replace(PAUSED, resume_on=date(2026, 12, 1)), date(2026, 12, 6), 15),
         (replace(PAUSED, resume_on=date(2026, 12, 1)), date(2026, 12, 1), 20),
+        (replace(PAUSED, resume_on=date(2026, 12, 1)), date(2026, 12, 20), 1),
         (replace(PAUSED, resume_on=date(2026, 12, 1)), date(2026, 12, 21), 0),
+        (replace(PAUSED, resume_on=date(2026, 12, 1)), date(2027, 12, 1), 0),
+        (replace(PAUSED, resume_on=date(2026, 12, 1)), date(2026, 11, 20), 20),
         (replace(RUNNING, status=SubscriptionStatus.SUSPENDED), date(2026, 11, 21), 10),
         (replace(RUNNING, paid_until=None), date(2026, 11, 11), 0),
     ],

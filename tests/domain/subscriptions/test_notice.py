@@ -21,6 +21,9 @@ from tests.domain.subscriptions.test_forecast import PAUSED, RUNNING, TRIAL
 CONSUMER, BUSINESS = CustomerKind.CONSUMER, CustomerKind.BUSINESS
 RENEWED = replace(RUNNING, periods_billed=2)
 FAILED = replace(RUNNING, status=SubscriptionStatus.FAILED)
+TRIAL_PAUSED = replace(TRIAL, status=SubscriptionStatus.PAUSED, next_billing_on=None, unused_days=4)
+#: Its only term was November.
+ENDED = replace(RUNNING, terms=1)
 #: Billed for a year on 1 November, once or again.
 YEARLY = replace(
     RUNNING,
@@ -54,6 +57,8 @@ YEARLY = replace(
         # A trial ends with its last day, whatever the notice.
         (TRIAL, date(2026, 11, 10), 30, date(2026, 11, 15), date(2026, 11, 15)),
         (TRIAL, date(2026, 11, 15), 30, date(2026, 12, 15), date(2026, 12, 15)),
+        # Paused in it there is no end to wait for: tomorrow.
+        (TRIAL_PAUSED, date(2026, 11, 20), 30, date(2026, 11, 21), date(2026, 11, 21)),
         # Paused without an end there is no next bill; until a day it is the first after it.
         (PAUSED, date(2026, 11, 20), 10, date(2026, 11, 30), date(2026, 11, 30)),
         (replace(PAUSED, resume_on=date(2027, 3, 1)), date(2026, 11, 20), 10, date(2027, 3, 21), date(2027, 3, 21)),
@@ -61,6 +66,8 @@ YEARLY = replace(
         (replace(RENEWED, terms=3), date(2026, 11, 10), 10, date(2026, 12, 1), date(2026, 12, 1)),
         (replace(RENEWED, terms=3), date(2026, 11, 10), 365, date(2027, 1, 1), date(2027, 1, 1)),
         (replace(RENEWED, terms=2), date(2026, 11, 10), 30, date(2026, 12, 1), date(2026, 12, 1)),
+        # What has ended by itself already ends tomorrow at the earliest.
+        (ENDED, date(2026, 12, 20), 30, date(2026, 12, 21), date(2026, 12, 21)),
         (FAILED, date(2026, 11, 1), 9, date(2026, 11, 10), date(2026, 11, 10)),
     ],
 )  # fmt: skip

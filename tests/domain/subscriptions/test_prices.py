@@ -60,26 +60,26 @@ def test_more_days_never_cost_less(amount: int, of_days: int) -> None:
     assert parts == sorted(parts) and parts[-1] == amount
 
 
-def price(cents: str, quantity: str = "1", *, rate: str = "21", includes_vat: bool = True) -> Price:
-    category = VatCategory.STANDARD if Decimal(rate) else VatCategory.REVERSE_CHARGE
-    return Price.of(Decimal(quantity), Decimal(cents), category, Decimal(rate), includes_vat)
-
-
 @pytest.mark.parametrize(
-    ("found", "whole", "half"),
+    ("cents", "quantity", "rate", "includes_vat", "whole", "half"),
     [
-        (price("2450"), 2450, 1225),
-        (price("2450", "2.5"), 6125, 3063),
+        ("2450", "1", "21", True, 2450, 1225),
+        ("2450", "2.5", "21", True, 6125, 3063),
         # Without VAT the net is what is divided, and the VAT comes on top of it.
-        (price("1000", includes_vat=False), 1210, 605),
-        (price("999", includes_vat=False), 1209, 605),
-        (price("9701", rate="0", includes_vat=False), 9701, 4851),
-        (price("33.3333", "3"), 100, 50),
-        (price("0"), 0, 0),
+        ("1000", "1", "21", False, 1210, 605),
+        ("999", "1", "21", False, 1209, 605),
+        ("9701", "1", "0", False, 9701, 4851),
+        ("33.3333", "3", "21", True, 100, 50),
+        ("0", "1", "21", True, 0, 0),
     ],
 )
-def test_a_price_and_half_of_it(found: Price, whole: int, half: int) -> None:
+def test_a_price_and_half_of_it(
+    cents: str, quantity: str, rate: str, includes_vat: bool, whole: int, half: int
+) -> None:
+    category = VatCategory.STANDARD if Decimal(rate) else VatCategory.REVERSE_CHARGE
+    found = Price.of(Decimal(quantity), Decimal(cents), category, Decimal(rate), includes_vat)
     assert (found.gross_minor, found.for_days(1, 2), found.for_days(7, 7)) == (whole, half, whole)
+    assert (found.vat_category, found.vat_rate, found.includes_vat) == (category, Decimal(rate), includes_vat)
 
 
 @pytest.mark.parametrize(
