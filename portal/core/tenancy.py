@@ -22,7 +22,7 @@ _every_shop: ContextVar[bool] = ContextVar("every_shop", default=False)
 Statement = TypeVar("Statement", bound=sa.Executable)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Refused(Exception):
     """A statement that the guard cannot scope, with what to write instead."""
 
