@@ -255,7 +255,7 @@ def _spent(customer_id: int, mode: Mode, currency: str) -> Sequence[Allocation]:
     """What a customer's credit was spent on, the newest first."""
     return db.session.scalars(
         sa.select(Allocation)
-        .join(CreditEntry, CreditEntry.id == Allocation.credit_entry_id)
+        .join(CreditEntry)
         .where(
             CreditEntry.customer_id == customer_id,
             CreditEntry.currency == currency,
@@ -295,26 +295,14 @@ def add_credit(
 
 def credit_of_payment(payment_id: int) -> int:
     """What is left on the ledger of the excess of a payment, in minor units."""
-    return int(
-        db.session.scalar(
-            sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0)).where(
-                CreditEntry.payment_id == payment_id
-            )
-        )
-        or 0
-    )
+    found = sa.select(sa.func.sum(CreditEntry.amount_minor)).where(CreditEntry.payment_id == payment_id)
+    return int(db.session.scalar(found) or 0)
 
 
 def credit_balance(customer_id: int, *, mode: Mode, currency: str) -> int:
     """A customer's credit in one currency, in minor units."""
     db.session.flush()
-    return int(
-        db.session.scalar(
-            sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0)).where(
-                CreditEntry.customer_id == customer_id,
-                CreditEntry.mode == mode,
-                CreditEntry.currency == currency,
-            )
-        )
-        or 0
+    found = sa.select(sa.func.sum(CreditEntry.amount_minor)).where(
+        CreditEntry.customer_id == customer_id, CreditEntry.mode == mode, CreditEntry.currency == currency
     )
+    return int(db.session.scalar(found) or 0)

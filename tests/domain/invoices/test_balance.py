@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portal.core import audit
-from portal.domain.invoices.balance import badge, compute_balance, find_imbalances, rebalance
+from portal.domain.invoices.balance import badge, compute_balance, count_documents, find_imbalances, rebalance
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -196,3 +196,13 @@ def test_issuing_leaves_its_trace(on_stage: Stage, ids: Ids) -> None:
             "invoice.drafted",
             "invoice.issued",
         ]
+
+
+def test_the_check_says_of_how_many(on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        before = count_documents()
+        make_invoice(ids.emma_account)
+        make_invoice(ids.jan_account)
+        assert count_documents() == before + 2
+    with on_stage(ids.other_shop):
+        assert count_documents() == 0

@@ -23,7 +23,7 @@ from portal.domain.invoices.models import (
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.domain.invoices.paying import attempt, book, credit, reverse, spend_credit
+from tests.domain.invoices.paying import ACTOR, attempt, book, credit, reverse, spend_credit
 
 pytestmark = pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")
 
@@ -67,6 +67,7 @@ def test_fees_come_before_interest_before_principal_by_due_date(make: Make) -> N
     ]  # fmt: skip
     assert split([late, early], 1000) == [Share(early.id, 100), Share(late.id, 100)]
     assert split([late], 0) == [] and split([], 100) == []
+    assert split([late], 1) == [Share(late.id, 1)]
 
 
 def test_without_a_due_date_comes_last(make: Make) -> None:
@@ -254,6 +255,99 @@ def test_a_chargeback_leaves_other_customers_and_shops_alone(
     book(source, 160)
     reverse(source)
     assert (theirs.open_minor, again.open_minor) == (0, 0) and credit(ids.jan_account) == 0
+
+
+@pytest.mark.parametrize(("spent", "kept"), [(60, True), (61, False)])
+def test_no_more_spent_credit_is_taken_back_than_is_missing(
+    make: Make, ids: Ids, spent: int, kept: bool
+) -> None:
+    """To the cent: what the newest covers alone leaves the one before it alone."""
+    document, before, newest = make(100), make(61), make(60)
+    source = attempt(ids.emma_account, (document, 100))
+    book(source, 100 + spent)
+    book(attempt(ids.emma_account, (document, 1)), 61 + 60 - spent)
+    spend_credit(before, 61)
+    spend_credit(newest, 60)
+    reverse(source)
+    assert newest.open_minor == 60 and before.open_minor == (0 if kept else 61)
+
+
+def test_only_credit_of_the_same_account_is_taken_back(make: Make, ids: Ids) -> None:
+    """Newer credit of another mode or currency was spent, and some of this one that was given back: all stays."""
+    document, spent, dollars, live, released = make(100), make(50), make(50), make(50), make(50)
+    source = attempt(ids.emma_account, (document, 100))
+    book(source, 150)
+    spend_credit(spent, 50)
+    for other, mode, currency in (
+        (dollars, Mode.TEST, "USD"),
+        (live, Mode.LIVE, "EUR"),
+        (released, Mode.TEST, "EUR"),
+    ):
+        entry = CreditEntry(
+            mode=mode,
+            customer_id=ids.emma_account,
+            currency=currency,
+            amount_minor=-50 if other is not released else 0,
+            use=CreditUse.USED,
+            document_id=other.id,
+            created_at=START,
+        )
+        db.session.add(entry)
+        db.session.flush()
+        state = AllocationState.RELEASED if other is released else AllocationState.BOOKED
+        db.session.add(
+            booking.Allocation(document_id=other.id, credit_entry_id=entry.id, amount_minor=50, state=state)
+        )
+        rebalance(other, now=START)
+    assert reverse(source) == [document.id, spent.id]
+    assert (dollars.open_minor, live.open_minor, released.open_minor) == (0, 0, 50)
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_chargeback_leaves_its_trace(make: Make, ids: Ids, excess: int) -> None:
+    """In the ledger and in the audit log: what was taken back of what, and when; nothing of no credit."""
+    document, spent, later = make(100), make(1), START + timedelta(days=3)
+    source = attempt(ids.emma_account, (document, 100))
+    book(source, 100 + excess)
+    if excess:
+        spend_credit(spent, 1)
+    before = db.session.query(CreditEntry).count()
+    booking.reverse_payment(source, now=later, actor=ACTOR)
+    db.session.flush()
+    ledger = db.session.query(CreditEntry).order_by(CreditEntry.id).offset(before)
+    rows = [
+        (each.amount_minor, each.use, each.payment_id, each.document_id, each.created_at) for each in ledger
+    ]
+    traces = [
+        (each.event, each.subject_id, each.data, each.at)
+        for each in db.session.query(AuditEntry).filter(
+            AuditEntry.at == later, AuditEntry.subject_type == "documents"
+        )
+    ]
+    reversed_ = ("invoice.payment_reversed", document.id, {"payment_id": source.payment_id}, later)
+    if excess:
+        assert rows == [
+            (-1, CreditUse.REVERSED, source.payment_id, None, later),
+            (1, CreditUse.REVERSED, None, spent.id, later),
+        ]
+        assert traces == [reversed_, ("invoice.credit_taken_back", spent.id, {"amount_minor": 1}, later)]
+    else:
+        assert (rows, traces) == ([], [reversed_])
+
+
+def test_what_is_under_way_no_more_can_be_paid_again(make: Make, ids: Ids) -> None:
+    document, other = make(100), make(100)
+    source = attempt(ids.emma_account, (document, 100))
+    beside = attempt(ids.emma_account, (other, 100))
+    for each in (source, beside):
+        booking.mark_pending(each.payment_id, now=START)
+    booking.mark_planned(source.payment_id, now=START)
+    assert (document.list_state, other.list_state) == (ListState.UNPAID, ListState.PENDING)
+    assert [share.state for share in booking.shares_of(source.payment_id)] == [AllocationState.PLANNED]
+    # Only what is under way goes back: what was given up stays given up.
+    booking.release(source.payment_id, now=START)
+    booking.mark_planned(source.payment_id, now=START)
+    assert [share.state for share in booking.shares_of(source.payment_id)] == [AllocationState.RELEASED]
 
 
 def test_a_chargeback_that_was_won_is_booked_again(make: Make, ids: Ids) -> None:
