@@ -85,6 +85,7 @@ GROUPS = (
         (
             "tests/domain/invoices/test_booking.py",
             "tests/domain/invoices/test_balance.py",
+            "tests/domain/invoices/test_spending.py",
             "tests/domain/payments/test_applying.py",
         ),
     ),
