@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -11,6 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.core import storage
+from portal.core.tables import Base
+from portal.core.tenancy import every_shop
 from portal.core.vat import VatCategory
 from portal.domain.catalog.models import IntervalUnit, Product, ProductKind
 from portal.domain.collections.models import CollectionCase
@@ -384,3 +387,17 @@ def _invoice(shop_id: int, customer_id: int, number: int) -> dict[str, Any]:
         "version": 1,
         "created_at": START,
     }
+
+
+def write_copies(row: Base, count: int, **varied: Callable[[int], Any]) -> None:
+    """So many rows like one of another, past the ORM; ``varied`` says of a column how each differs, by its number."""
+    db.session.flush()
+    table = row.__table__
+    assert isinstance(table, sa.Table)
+    same = {column.key: getattr(row, column.key) for column in table.columns if column.key != "id"}
+    own: dict[str, Callable[[int], Any]] = {"public_id": lambda number: secrets.token_urlsafe(16)}
+    own = {name: made for name, made in own.items() if name in same} | varied
+    made = [same | {name: each(number) for name, each in own.items()} for number in range(count)]
+    if made:
+        with every_shop():
+            db.session.execute(sa.insert(table), made)
