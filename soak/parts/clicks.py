@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,17 +21,17 @@ from portal.domain.payments.models import PaymentEvent, PaymentStatus
 from portal.domain.people.models import Customer, Person
 from portal.domain.shops.models import Shop
 from portal.extensions import db
-from soak import books
+from soak import books, sections
 from soak.books import Ledger
+from soak.clicking import CLICKS, Click, at_once, counted, posts, same, told
 from soak.installation import Portal
 from soak.report import Part
 from soak.scene import Bill, Scene
 from soak.services import postgres, smtp
-from soak.visitor import Answer, CutOff, Visitor
+from soak.visitor import Answer, Visitor
 from tests.services import SmtpService
 
 SECONDS = 900
-CLICKS = 50
 #: Processes that number at once, and how many invoices each makes.
 NUMBERING = (5, 10)
 
@@ -56,14 +54,7 @@ def on_database(part: Part, where: str, folder: Path, server: SmtpService, **set
     )
     with Portal(folder, smtp_url=server.url, **settings) as portal:
         scene = Scene(portal)
-        for clicked in (
-            pay_link, pay_signed_in, pay_both_ways, decide, come_back, start_again, build_pdf, download, dismiss,
-            choose_account_theme, log_in, log_out, forgot, reset, register, number,
-        ):  # fmt: skip
-            try:
-                clicked(part, scene, where)
-            except (Exception, pytest.fail.Exception) as error:
-                part.row(f"{clicked.__name__} ({where})", "1", [f"{type(error).__name__}: {error}"[:500]])
+        click_each(CLICKED, part, scene, where)
         left = books.settle(portal)
         books.ask_the_bank(portal)
         left += books.settle(portal)
@@ -74,58 +65,24 @@ def on_database(part: Part, where: str, folder: Path, server: SmtpService, **set
             f"{ledger.told}; {checked.strip()[-40:]}",
             [*left, *ledger.everything_wrong(), *([checked[-200:]] if status else [])],
         )
+        # Their money is not all at the bank, so that the two books could not be compared any more.
+        click_each(sections.CLICKED, part, scene, where)
+        left = books.settle(portal)
+        status, checked = portal.try_flask("invoice", "check", "--shop", "shop.example.test")
+        part.row(
+            f"{CLICKS} clicks in the sections ({where}): afterwards the balances are right, and all work is done",
+            checked.strip()[-40:],
+            [*left, *([checked[-200:]] if status else [])],
+        )
 
 
-def at_once(clicks: list[Callable[[], Answer]]) -> tuple[Counter[str], list[str], list[Answer]]:
-    """All of them in the same moment: how often each answer came, those that are errors, and the answers."""
-    answers: list[Answer] = []
-    seen: Counter[str] = Counter()
-    wrong: list[str] = []
-    gate = threading.Barrier(len(clicks))
-
-    def click(send: Callable[[], Answer]) -> None:
-        gate.wait()
+def click_each(clicked: tuple[Click, ...], part: Part, scene: Scene, where: str) -> None:
+    """One after the other; what breaks is a row of its own."""
+    for each in clicked:
         try:
-            answer = send()
-        except CutOff as cut:
-            seen["cut off"] += 1
-            wrong.append(str(cut))
-            return
-        answers.append(answer)
-        seen[str(answer.status)] += 1
-        if answer.status >= 500:
-            wrong.append(f"answered {answer.status}")
-
-    threads = [threading.Thread(target=click, args=(each,)) for each in clicks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return seen, sorted(set(wrong)), answers
-
-
-def told(seen: Counter[str]) -> str:
-    """34 × 303, 16 × 422."""
-    return ", ".join(f"{count} × {status}" for status, count in sorted(seen.items()))
-
-
-def posts(
-    visitors: list[Visitor], page: str, data: dict[str, str], *, to: str | None = None, signed: bool = True
-) -> list[Callable[[], Answer]]:
-    """A click of each: with the page opened before, so that all press the button in the same moment."""
-    made = []
-    for visitor in visitors:
-        token = visitor.token(page) if signed else ""
-        made.append(lambda v=visitor, t=token: v.post_with(t, to or page, data))
-    return made
-
-
-def same(visitor: Visitor, scene: Scene) -> list[Visitor]:
-    """One person with one session, clicking from many windows (and addresses, so that no limit steps in)."""
-    return [
-        Visitor(visitor.port, scene.visitor().address, visitor.host, dict(visitor.cookies))
-        for _ in range(CLICKS)
-    ]
+            each(part, scene, where)
+        except (Exception, pytest.fail.Exception) as error:
+            part.row(f"{each.__name__} ({where})", "1", [f"{type(error).__name__}: {error}"[:500]])
 
 
 def at_bank(scene: Scene, bill: Bill) -> list[SandboxPayment]:
@@ -418,13 +375,6 @@ def first_shop(part: Part, where: str, folder: Path, server: SmtpService, **sett
         portal.stop()
 
 
-def counted(scene: Scene, model: type, *where: object) -> list[str]:
-    """What is wrong when there is not exactly one."""
-    with scene.portal.scope():
-        count = db.session.scalar(sa.select(sa.func.count()).select_from(model).where(*where))  # type: ignore[arg-type]
-    return [] if count == 1 else [f"{count} rows of {model.__name__}"]
-
-
 def _beside(settings: dict[str, str]) -> str:
     """Another empty database in the same cluster."""
     import uuid
@@ -437,3 +387,9 @@ def _beside(settings: dict[str, str]) -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return f"{url.rpartition('/')[0]}/{name}"
+
+
+CLICKED: tuple[Click, ...] = (
+    pay_link, pay_signed_in, pay_both_ways, decide, come_back, start_again, build_pdf, download, dismiss,
+    choose_account_theme, log_in, log_out, forgot, reset, register, number,
+)  # fmt: skip
