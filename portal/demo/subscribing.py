@@ -25,7 +25,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionStatus,
 )
 from portal.domain.subscriptions.states import LIFE, Move
-from portal.domain.tickets.cancelling import TICKET
+from portal.domain.tickets.undecided import TICKET
 
 
 def nth_start(start: date, unit: IntervalUnit, count: int, number: int) -> date:

@@ -14,7 +14,7 @@ from portal.domain.people.models import Customer, Person
 from portal.domain.shops.queries import find_default_shop
 from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
-from portal.domain.tickets import cancelling, plans
+from portal.domain.tickets import cancelling, plans, undecided
 from portal.extensions import db
 from tests.rows import make_case
 
@@ -47,7 +47,7 @@ def cancellation_ticket(account: Customer, emma: Person) -> str:
     change = cancelling.request_cancellation(
         subscription_id, reason=Reason.OTHER, message="", told=None, author=emma, now=clock.now()
     )
-    return str(change.data[cancelling.TICKET])
+    return str(change.data[undecided.TICKET])
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from portal.domain.shops.actions import setup_token
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import SubscriptionStatus
-from portal.domain.tickets import cancelling, disputes, plans
+from portal.domain.tickets import cancelling, disputes, plans, undecided
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.extensions import db
@@ -282,7 +282,7 @@ def _decisions(ids: cast.Ids, now: datetime) -> dict[str, str]:
         "asks_file": rows.make_ticket(ids.emma_account, order_id=order.id).public_id,
         "wanted_file": file.public_id,
         "asks_plan": plan.ticket_public_id or "",
-        "asks_cancellation": change.data[cancelling.TICKET],
+        "asks_cancellation": change.data[undecided.TICKET],
         "asks_refund": refund.public_id,
     }
 

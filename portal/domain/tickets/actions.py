@@ -22,8 +22,6 @@ from portal.domain.shops.numbers import draw_number
 from portal.domain.tickets import mails
 from portal.domain.tickets.models import (
     AuthorKind,
-    Dispute,
-    DisputeStatus,
     Priority,
     Ticket,
     TicketAttachment,
@@ -34,6 +32,7 @@ from portal.domain.tickets.models import (
 )
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import ENDING, LIFE, RUNNING, Move
+from portal.domain.tickets.undecided import why_undecided
 from portal.extensions import db
 
 #: A second look within this time leaves no second trace.
@@ -205,13 +204,12 @@ def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) 
     """A decision of somebody at the shop; an ended ticket waits for nobody. Twice is once.
 
     The customer is told of one that is resolved. For staff who may write tickets. Raises ``IllegalMove``, and
-    ``Conflict`` while the ticket's dispute has no answer.
+    ``Conflict`` while what the ticket asks for waits for a decision of its own.
     """
     ticket = lock_ticket(ticket_id)
-    if move in ENDING and _is_disputing(ticket):
-        raise Conflict(
-            _l("A dispute ends by its answer: a credit note, a correction, or a no with its reason.")
-        )
+    reason = why_undecided(ticket) if move in ENDING else None
+    if reason is not None:
+        raise Conflict(reason)
     if move_ticket(ticket, move, actor=of_staff(author), now=now) is TicketStatus.RESOLVED:
         mails.resolved(ticket, now=now)
     return ticket
@@ -280,13 +278,6 @@ def lock_ticket(ticket_id: int) -> Ticket:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
-
-
-def _is_disputing(ticket: Ticket) -> bool:
-    running = sa.select(Dispute.id).where(
-        Dispute.ticket_id == ticket.id, Dispute.status == DisputeStatus.OPEN
-    )
-    return ticket.type is TicketType.DISPUTE and db.session.scalar(running) is not None
 
 
 def _find_message(public_id: str) -> TicketMessage | None:

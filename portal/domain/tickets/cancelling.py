@@ -41,10 +41,9 @@ from portal.domain.tickets.actions import (
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
+from portal.domain.tickets.undecided import TICKET
 from portal.extensions import db
 
-#: Under which name a change of a subscription holds the public id of its ticket.
-TICKET = "ticket"
 DECIDED = _l("This cancellation was decided already. Please look again.")
 
 
@@ -136,14 +135,6 @@ def decide_cancellation(
         ticket, said, name=subscription.name, ends_on=change.effective_on if approves else None, now=now
     )
     return change
-
-
-def find_waiting_of(ticket: Any) -> SubscriptionChange | None:
-    """The cancellation that a ticket's row asked for, while it waits. For the office."""
-    if ticket.subscription_id is None:
-        return None
-    change = find_waiting(ticket.subscription_id, ChangeKind.CANCEL)
-    return change if change is not None and change.data.get(TICKET) == ticket.public_id else None
 
 
 def find_ticket(change: SubscriptionChange) -> Ticket | None:

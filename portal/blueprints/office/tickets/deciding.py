@@ -26,7 +26,7 @@ from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import account_language
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.shops.queries import get_shop
-from portal.domain.tickets import cancelling, disputes, granting, plans, refunds, staff_queries
+from portal.domain.tickets import cancelling, disputes, granting, plans, refunds, staff_queries, undecided
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import DisputeStatus, TicketType
 from portal.domain.tickets.states import RUNNING, DisputeMove
@@ -179,7 +179,7 @@ def decide_cancellation(public_id: str, answer: str) -> ResponseReturnValue:
             ticket.id, approves=answer == "approve", message=message, author=author, now=now
         )
 
-    is_open = ticket.status in RUNNING and cancelling.find_waiting_of(ticket) is not None
+    is_open = ticket.status in RUNNING and undecided.find_waiting_of(ticket) is not None
     return _decide(ticket, CANCELLATION[answer], act, is_open=is_open)
 
 

@@ -18,7 +18,7 @@ from portal.domain.collections.instalments import amounts
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
 from portal.domain.people.staff_permissions import StaffPermission
-from portal.domain.tickets import cancelling, granting, refunds, staff_queries
+from portal.domain.tickets import granting, refunds, staff_queries, undecided
 from portal.domain.tickets.models import DisputeStatus, TicketType
 from portal.domain.tickets.states import ENDING, RUNNING, Move
 from portal.extensions import db
@@ -122,7 +122,7 @@ def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
 
 
 def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
-    change = cancelling.find_waiting_of(ticket)
+    change = undecided.find_waiting_of(ticket)
     if ticket.status not in RUNNING:
         return None
     if change is None:

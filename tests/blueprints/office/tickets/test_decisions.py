@@ -20,7 +20,7 @@ from portal.domain.orders.models import Download
 from portal.domain.people.models import Customer, Person, Staff, StaffRole
 from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import ChangeStatus, Subscription, SubscriptionChange
-from portal.domain.tickets import cancelling, disputes, plans
+from portal.domain.tickets import cancelling, disputes, plans, undecided
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import (
     Dispute,
@@ -87,7 +87,7 @@ class Desk:
                 change = cancelling.request_cancellation(
                     subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now
                 )
-                return f"{LIST}/{change.data[cancelling.TICKET]}"
+                return f"{LIST}/{change.data[undecided.TICKET]}"
             else:
                 invoice = make_invoice(ids.emma_account)
                 ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
@@ -191,6 +191,21 @@ def test_a_second_decision_on_a_stale_page_is_refused(login: Any, desk: Desk, wa
         assert saskia.get(address).location == ticket, "nothing is left to ask"
     page = saskia.get(ticket)
     assert address not in page.text and said[0] in text(page)
+
+
+@pytest.mark.parametrize("move", ["resolve", "reject", "close"])
+@pytest.mark.parametrize("way", ["plan", "dispute", "approve"])
+def test_what_has_a_decision_of_its_own_ends_by_no_other(login: Any, desk: Desk, way: str, move: str) -> None:
+    """The buttons are not shown then; whoever posts all the same, from an older page, hears how it ends."""
+    ticket = desk.make(way)
+    saskia = login("saskia")
+    # Looking into it is no end.
+    assert saskia.send(f"{ticket}/move", {"move": "review"}).status_code == 303
+    refused = saskia.send(f"{ticket}/move", {"move": move})
+    assert refused.status_code == 409 and "ends by its" in text(refused)
+    assert desk.status(ticket) is TicketStatus.IN_REVIEW and not desk.said(ticket)
+    assert saskia.send(desk.address(way, ticket), DATA).status_code == 303
+    assert desk.status(ticket) in (TicketStatus.RESOLVED, TicketStatus.REJECTED)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "grant"])
