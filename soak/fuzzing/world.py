@@ -24,7 +24,7 @@ from portal.domain.tickets.models import TicketStatus
 from portal.extensions import db, limiter
 from portal.installation.translations import compile_changed
 from tests import cast, rows
-from tests.conftest import PostgresStage, SqliteStage, make_app
+from tests.conftest import CAST, PostgresStage, SqliteStage, make_app
 from tests.page_client import PageClient
 from tests.payments_world import World, through_client
 from tests.services import PostgresService
@@ -63,7 +63,7 @@ class Fuzzed:
     def put_back(self) -> None:
         """The database as it was."""
         self._disconnect()
-        self.stage.put_back()
+        self.stage.put_back(CAST)
         self.app.extensions["shops"].forget()
         self.restored += 1
 
@@ -130,7 +130,7 @@ def fuzzed(folder: Path, postgres: PostgresService | None, *, empty: bool = Fals
             client.checks = False  # the judge does, also of what answers a POST
         made = Fuzzed(app, world, things, stage, clients)
         made._disconnect()
-        stage.keep()
+        stage.keep(CAST)
         made.put_back()
         made.restored = 0
         cleanup.callback(made._disconnect)
