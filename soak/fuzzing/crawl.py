@@ -13,7 +13,7 @@ from werkzeug.routing import RequestRedirect
 
 from soak.fuzzing.world import Fuzzed
 from tests.page_client import find_all, parse
-from tests.walk.cases import CUSTOMER, PUBLIC, OpenCase, TokenCase
+from tests.walk.cases import CUSTOMER, PUBLIC, STAFF, OpenCase, TokenCase
 
 #: So many pages of one kind are opened by one person: a list of a thousand invoices is a page like the next.
 OF_A_KIND = 12
@@ -63,7 +63,7 @@ def endpoint_of(app: Flask, path: str, method: str = "GET") -> tuple[str, dict[s
 
 def starts(made: Fuzzed) -> list[str]:
     """An address of each rule that answers GET, for those that nothing leads to."""
-    cases = {**CUSTOMER, **PUBLIC}
+    cases = {**CUSTOMER, **STAFF, **PUBLIC}
     addresses = [case.path(made.things) for (_, method), case in cases.items() if method == "GET"]
     return ["/", "/nothing-here", *(address for address in addresses if address != "/setup")]
 

@@ -13,7 +13,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from soak.fuzzing.crawl import Crawl, endpoint_of
 from soak.fuzzing.world import Fuzzed
-from tests.walk.cases import CUSTOMER, PUBLIC, SETUP, SETUP_FORM, OpenCase, TokenCase
+from tests.walk.cases import CUSTOMER, PUBLIC, SETUP, SETUP_FORM, STAFF, OpenCase, TokenCase
 
 #: endpoint → the names that its code asked the query or the body for.
 READ: dict[str, set[str]] = defaultdict(set)
@@ -67,6 +67,11 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
+    def is_office(self) -> bool:
+        """Whether it is the shop's side."""
+        return self.rule == "/office" or self.rule.startswith("/office/")
+
+    @property
     def name(self) -> str:
         return f"{self.method} {self.rule}"
 
@@ -115,7 +120,7 @@ def _target(made: Fuzzed, key: tuple[str, str], rule: str) -> Target:
     if key in SETUP:
         valid = {name: [value] for name, value in SETUP_FORM.items()}
         return Target(*key, rule, [f"/setup/{made.things.setup}"], valid if key[1] == "POST" else {})
-    case = CUSTOMER.get(key) or PUBLIC[key]
+    case = CUSTOMER.get(key) or STAFF.get(key) or PUBLIC[key]
     target = Target(*key, rule, [case.path(made.things)])
     target.valid = {name: [str(value)] for name, value in case.data.items()}
     if isinstance(case, TokenCase):

@@ -31,7 +31,7 @@ from tests.services import PostgresService
 from tests.walk.stage import Things, put_things, remove_every_shop, signed_in, writing
 
 PEOPLE = ("emma", "bram", "jan", "dora")
-VISITOR = "visitor"
+VISITOR, STAFF = "visitor", "saskia"
 #: More than a page of a list holds, so that there are addresses of the next page.
 INVOICES = 30
 #: What moves with every commit, and costs next to nothing to ask.
@@ -126,6 +126,7 @@ def fuzzed(folder: Path, postgres: PostgresService | None, *, empty: bool = Fals
             for who in PEOPLE:
                 host = cast.OTHER_HOST if who == "dora" else cast.HOST
                 clients[who] = signed_in(world, getattr(ids, who), host)
+            clients[STAFF] = signed_in(world, None, staff_id=ids.saskia)
         for client in clients.values():
             client.checks = False  # the judge does, also of what answers a POST
         made = Fuzzed(app, world, things, stage, clients)

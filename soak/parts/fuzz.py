@@ -26,7 +26,7 @@ from soak.fuzzing.crawl import Crawl, crawl
 from soak.fuzzing.judge import Fault, Judge, encode
 from soak.fuzzing.targets import Target, as_json, listen, targets_of
 from soak.fuzzing.values import NAMED, Call, json_value, text
-from soak.fuzzing.world import PEOPLE, VISITOR, Fuzzed, fuzzed
+from soak.fuzzing.world import PEOPLE, STAFF, VISITOR, Fuzzed, fuzzed
 from soak.report import Part
 from tests.services import PostgresService
 
@@ -130,7 +130,8 @@ def _once(judge: Judge, target: Target) -> list[str]:
 def _sweep(judge: Judge, target: Target) -> list[str]:
     """Every attack that has a name, alone in each field of a rule; the first that breaks each field."""
     wrong = []
-    who = next((each for each in PEOPLE if each in judge.made.clients), VISITOR)
+    likely = (STAFF, *PEOPLE) if target.is_office else PEOPLE
+    who = next((each for each in likely if each in judge.made.clients), VISITOR)
     path, valid = target.paths[0], {name: values[0] for name, values in target.valid.items()}
     valid.pop("csrf_token", None)
     for name in target.fields:
