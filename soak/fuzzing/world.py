@@ -55,9 +55,15 @@ class Fuzzed:
     restored: int = 0
 
     def open(self, who: str, **request: object) -> TestResponse:
-        """A request in a context of its own, as on a server; limits on how often do not count here."""
+        """A request in a context of its own, as on a server; limits on how often do not count here.
+
+        Whoever is logged out by it is in again for the next one, as the rows of the session are, too.
+        """
         limiter.reset()
-        answer: TestResponse = contextvars.Context().run(self.clients[who].open, **request)  # type: ignore[arg-type]
+        client = self.clients[who]
+        cookies = dict(client._cookies or {})
+        answer: TestResponse = contextvars.Context().run(client.open, **request)  # type: ignore[arg-type]
+        client._cookies = cookies
         return answer
 
     def put_back(self) -> None:
