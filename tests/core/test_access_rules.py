@@ -62,11 +62,12 @@ Ask = Callable[..., Any]
 def ask(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """``ask(path, person)`` is what ``access.check`` answers to this person, None when the page may be shown."""
 
-    def check(path: str, who: PersonPrincipal | None = None, **rule: Any) -> Any:
+    def check(path: str, who: PersonPrincipal | None = None, *, method: str = "GET", **rule: Any) -> Any:
         monkeypatch.setattr(access, "current_person", lambda: who)
         if rule:
             monkeypatch.setattr(access, "rule_of", lambda app, endpoint: Rule(**rule))
-        with app.test_request_context(path, base_url=f"https://{HOST}"):
+
+        with app.test_request_context(path, base_url=f"https://{HOST}", method=method):
             return access.check()
 
     return check
@@ -107,6 +108,9 @@ def test_who_may_open_the_office(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> N
     rule = {"audience": Audience.STAFF, "permission": "x"}
     answer = ask("/office", person("x"), **rule)
     assert (answer.status_code, answer.location) == (303, "/office/login?next=/office"), "a customer"
+    # What was to be changed there is no page to come back to.
+    answer = ask("/office/tickets/x/move", None, method="POST", **rule)
+    assert (answer.status_code, answer.location) == (303, "/office/login?next=/office")
     monkeypatch.setattr(access, "current_staff", lambda: staff("x"))
     assert ask("/office", None, **rule) is None
     monkeypatch.setattr(access, "current_staff", lambda: staff("y"))
@@ -190,6 +194,14 @@ def test_templates_ask_for_the_account_of_the_page(app: Flask, monkeypatch: pyte
             monkeypatch.setattr(access, "current_person", lambda who=who: who)
             monkeypatch.setattr("portal.core.principals.current_person", lambda who=who: who)
             assert can("a") is may
+
+
+def test_what_templates_may_show_in_the_office(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The role of whoever of the shop is there, whatever customer they may be beside that."""
+    monkeypatch.setattr(access, "current_staff", lambda: staff("a"))
+    monkeypatch.setattr(access, "current_person", lambda: person("b"))
+    with app.test_request_context("/office", base_url=f"https://{HOST}"):
+        assert can("a") is True and can("b") is False
 
 
 def test_what_went_wrong_before_is_raised_where_errors_become_pages(app: Flask) -> None:
