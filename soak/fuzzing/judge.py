@@ -21,7 +21,7 @@ TRACES = {
 #: GETs that write: the ways back that ask the bank (architecture.md), and the bank's own book.
 MAY_WRITE = {"pay.back", "payment_methods.back", "sandbox.returning"}
 #: A GET of a page that leaves a trace of who saw it.
-SEEN = {"support.show": {"ticket_views"}}
+SEEN = {"support.show": {"ticket_views"}, "notifications.index": {"notice_marks"}}
 #: Before there is a shop there is no session that a token could belong to: the secret is in the address.
 WITHOUT_SESSION, NO_TOKEN = {"setup.create"}, "has no CSRF token"
 _FORM = "application/x-www-form-urlencoded"
