@@ -132,13 +132,13 @@ def _forget_connections() -> None:
 
 
 @pytest.fixture
-def state() -> str:
+def begins_with() -> str:
     """The state in which a test's database begins. A module that overrides it has kept another one before."""
     return CAST
 
 
 @pytest.fixture
-def app(_stage: Stage, state: str) -> Iterator[Flask]:
+def app(_stage: Stage, begins_with: str) -> Iterator[Flask]:
     """The application on a fresh copy of the database."""
     from portal.domain.payments import registry
     from portal.extensions import limiter
@@ -147,7 +147,7 @@ def app(_stage: Stage, state: str) -> Iterator[Flask]:
     app, database, _ids = _stage
     with app.app_context():
         _forget_connections()
-    database.put_back(state)
+    database.put_back(begins_with)
     app.extensions["shops"].forget()
     # The providers are the process's: another application of another test may have put its own there.
     registry.install(load_providers(app.config))

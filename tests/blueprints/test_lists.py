@@ -104,7 +104,7 @@ def cases(ids: Ids, lot: str, count: int) -> None:
 LISTS: dict[str, Listed] = {
     "invoices": Listed(invoices, filters=("paid", "unpaid", "pending", "overdue")),
     "orders": Listed(orders, filters=tuple(status.value for status in OrderStatus)),
-    "subscriptions": Listed(subscriptions, filters=("active", "ended")),
+    "subscriptions": Listed(subscriptions, filters=("active",)),
     "support": Listed(tickets, filters=tuple(status.value for status in TicketStatus)),
     "notifications": Listed(notices, row="notice-title"),
     "payment-methods": Listed(methods, filters=("earlier",)),

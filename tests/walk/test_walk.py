@@ -63,7 +63,7 @@ def things(_stage: Any) -> Things:
 
 
 @pytest.fixture
-def state(things: Things) -> str:
+def begins_with(things: Things) -> str:
     return "things"
 
 

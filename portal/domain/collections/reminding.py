@@ -2,9 +2,9 @@
 
 | the invoice | a reminder |
 | --- | --- |
-| unpaid, also a part of it, due or not yet | goes out, once a day of the shop at most |
+| unpaid or partly paid, due or not yet | goes out, once a day of the shop at most |
 | settled, a draft, a credit note | refused: nothing is owed |
-| money under way for it | refused: it may be paid tomorrow |
+| money under way for it, also for a part | refused: it may be paid tomorrow, and nothing else can be paid meanwhile |
 | disputed | refused until the dispute is answered |
 | of a case on hold, or with a plan | refused: the customer was told that nothing more is asked |
 """
@@ -19,6 +19,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit, clock, links, mailer
 from portal.core.audit import Actor, AuditEntry
 from portal.core.errors import Conflict
+from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.collections.models import CaseStatus, CollectionCase
 from portal.domain.invoices.booking import lock_documents
@@ -26,7 +27,7 @@ from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import Switch, billing_recipients
+from portal.domain.people.recipients import Switch, account_language, billing_recipients
 from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
 
@@ -39,7 +40,8 @@ _QUIET = (CaseStatus.ON_HOLD, CaseStatus.WITH_PLAN)
 def remind(document_id: int, *, shop: Shop, now: datetime, actor: Actor) -> MailMessage | None:
     """Mails a reminder of an invoice, with its PDF; None where nobody of the account wants these mails.
 
-    Raises ``Conflict`` with a sentence where the table above refuses. For staff who may change invoices.
+    Raises ``Conflict`` with a sentence where the table above refuses, and where no mail can go to the account's
+    address. For staff who may change invoices.
     """
     (document,) = lock_documents([document_id])
     _check(document)
@@ -47,15 +49,20 @@ def remind(document_id: int, *, shop: Shop, now: datetime, actor: Actor) -> Mail
     if last is not None and clock.today(shop.time_zone, last) >= today:
         raise Conflict(_l("A reminder of this invoice was sent today already."))
     mail = _reminder(document, shop, today)
-    queued = mailer.queue(mail, now=now) if mail is not None else None
-    audit.record(REMINDED, document, actor=actor, now=now, mails=int(queued is not None))
+    if mail is None:
+        return None
+    try:
+        queued = mailer.queue(mail, now=now)
+    except BadAddress:
+        raise Conflict(_l("No mail can go to the address of this customer. Correct it first.")) from None
+    audit.record(REMINDED, document, actor=actor, now=now)
     return queued
 
 
 def _check(document: Document) -> None:
     if document.status is not DocumentStatus.OPEN or document.kind is DocumentKind.CREDIT_NOTE:
         raise Conflict(_l("There is nothing to pay, so nothing to remind of."))
-    if document.list_state is not ListState.UNPAID:
+    if document.list_state is not ListState.UNPAID or document.pending_minor:
         raise Conflict(_l("A payment of this invoice is under way. Wait until it has arrived."))
     if is_disputed(document):
         raise Conflict(_l("The customer objects to this invoice. Answer that first."))
@@ -68,7 +75,7 @@ def _check(document: Document) -> None:
 
 
 def _last_reminded(document: Document) -> datetime | None:
-    """From the audit log, as the mail itself may have gone to nobody. The entries of one document are few."""
+    """From the audit log. The entries of one document are few."""
     return db.session.scalar(
         sa.select(sa.func.max(AuditEntry.at)).where(
             AuditEntry.subject_type == Document.__tablename__,
@@ -86,7 +93,7 @@ def _reminder(document: Document, shop: Shop, today: date) -> Mail | None:
     return Mail(
         name="payment_reminder",
         category=Category.BILLING,
-        language=document.language,
+        language=account_language(customer, shop),
         to=recipients.to,
         cc=recipients.cc,
         context={
@@ -94,7 +101,7 @@ def _reminder(document: Document, shop: Shop, today: date) -> Mail | None:
             "shop": shop.name,
             "number": document.number,
             "total_minor": document.total_minor,
-            "open_minor": document.open_minor - document.pending_minor,
+            "open_minor": document.open_minor,
             "currency": document.currency,
             "due_date": document.due_date,
             "is_late": document.due_date is not None and document.due_date < today,

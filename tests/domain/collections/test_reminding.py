@@ -21,12 +21,14 @@ from portal.core.scalars import thaw
 from portal.core.tenancy import shop_scope
 from portal.domain.collections.models import CaseStatus
 from portal.domain.collections.reminding import REMINDED, remind
+from portal.domain.invoices import booking
 from portal.domain.invoices.disputing import begin_dispute
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
-from portal.domain.people.models import Customer
+from portal.domain.people.models import Customer, Person
 from portal.domain.shops.queries import get_shop
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
+from tests.domain.invoices.paying import attempt, book
 from tests.rows import make_case, make_contact
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
@@ -87,38 +89,44 @@ def untouched(document: Document) -> None:
 
 
 def partly_under_way(document: Document) -> None:
-    document.pending_minor = 100
+    """Through the books: nothing else of it can be paid meanwhile."""
+    booking.mark_pending(attempt(document.customer_id, (document, 100)).payment_id, now=START)
+    assert document.list_state is ListState.UNPAID
+
+
+def partly_paid(document: Document) -> None:
+    book(attempt(document.customer_id, (document, 100)), 100)
 
 
 REFUSED: list[Callable[[Document], None]] = [
-    draft, settled, credit_note, under_way, disputed, collected(CaseStatus.ON_HOLD), collected(CaseStatus.WITH_PLAN),
+    draft, settled, credit_note, under_way, partly_under_way, disputed, collected(CaseStatus.ON_HOLD),
+    collected(CaseStatus.WITH_PLAN),
     a_fee_of_a_quiet_case,
 ]  # fmt: skip
 REMINDED_OF: list[Callable[[Document], None]] = [
-    untouched, partly_under_way, collected(CaseStatus.ACTIVE), collected(CaseStatus.CLOSED)
+    untouched, partly_paid, collected(CaseStatus.ACTIVE), collected(CaseStatus.CLOSED)
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("state", REFUSED, ids=lambda each: each.__name__)
-def test_what_is_not_reminded_of(ids: Ids, state: Callable[[Document], None]) -> None:
+@pytest.mark.parametrize("wrong", REFUSED, ids=lambda each: each.__name__)
+def test_what_is_not_reminded_of(ids: Ids, wrong: Callable[[Document], None]) -> None:
     document = make_invoice(ids.emma_account)
-    state(document)
+    wrong(document)
     db.session.flush()
     with pytest.raises(Conflict):
         send(document, ids)
     assert not entries() and not db.session.query(MailMessage).count()
 
 
-@pytest.mark.parametrize("state", REMINDED_OF, ids=lambda each: each.__name__)
-def test_what_is_reminded_of(ids: Ids, state: Callable[[Document], None]) -> None:
+@pytest.mark.parametrize("how", REMINDED_OF, ids=lambda each: each.__name__)
+def test_what_is_reminded_of(ids: Ids, how: Callable[[Document], None]) -> None:
     document = make_invoice(ids.emma_account)
-    state(document)
+    how(document)
     db.session.flush()
     mail = send(document, ids)
     assert mail is not None and mail.to == ["emma@example.com"]
-    # What is under way is not asked for again.
-    assert thaw(mail.context)["open_minor"] == document.open_minor - document.pending_minor
-    assert entries() == [{"mails": 1}]
+    assert thaw(mail.context)["open_minor"] == document.open_minor
+    assert entries() == [{}]
 
 
 @pytest.mark.parametrize(
@@ -146,13 +154,34 @@ def test_once_a_day_of_the_shop(ids: Ids, first: datetime, second: datetime, ref
 def test_nobody_who_does_not_want_it_gets_it(ids: Ids) -> None:
     account = db.session.get_one(Customer, ids.emma_account)
     account.mail_payment_reminders = False
-    assert send(make_invoice(account.id), ids) is None
-    assert entries() == [{"mails": 0}]
+    document = make_invoice(account.id)
+    assert send(document, ids) is None and not entries()
+    # Nothing was sent, so it can be sent on the same day once somebody wants it.
+    account.mail_payment_reminders = True
+    assert send(document, ids) is not None
+    account.mail_payment_reminders = False
     # A contact with billing e-mails follows a switch of its own.
     make_contact(account.id, email="books@example.net", billing_mails=True)
     db.session.expire(account)
     mail = send(make_invoice(account.id), ids)
     assert mail is not None and (mail.to, mail.cc) == (["books@example.net"], [])
+
+
+def test_an_address_that_cannot_be_used_is_said(ids: Ids) -> None:
+    document = make_invoice(ids.emma_account)
+    db.session.get_one(Customer, ids.emma_account).email = "no address"
+    with pytest.raises(Conflict, match="Correct it first"):
+        send(document, ids)
+
+
+def test_it_is_written_in_the_language_that_the_account_reads_now(ids: Ids) -> None:
+    document = make_invoice(ids.emma_account)
+    document.language = "en"
+    db.session.get_one(Person, ids.bram).language = "nl"
+    account = db.session.get_one(Customer, ids.emma_account)
+    account.language = "nl"
+    mail = send(document, ids)
+    assert mail is not None and mail.language == "nl"
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])

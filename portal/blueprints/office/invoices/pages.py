@@ -133,6 +133,7 @@ def show(found: Found) -> dict[str, Any]:
         "is_payable": document.status is DocumentStatus.OPEN and not found.is_credit_note,
         "is_creditable": found.is_issued and not found.is_credit_note,
         "is_remindable": document.list_state is ListState.UNPAID
+        and not document.pending_minor
         and not found.is_credit_note
         and not is_disputed(document),
         "is_issued": found.is_issued,
