@@ -92,3 +92,14 @@ def record(event: str, subject: Any, *, actor: Actor, now: datetime, **data: Any
     )
     db.session.add(entry)
     return entry
+
+
+def last_at(event: str, subject: Any) -> datetime | None:
+    """When something last happened to a row; None for never. The entries of one row are few, and found by an index."""
+    return db.session.scalar(
+        sa.select(sa.func.max(AuditEntry.at)).where(
+            AuditEntry.subject_type == subject.__tablename__,
+            AuditEntry.subject_id == subject.id,
+            AuditEntry.event == event,
+        )
+    )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
 from portal.core import audit, clock, links, mailer
-from portal.core.audit import Actor, AuditEntry
+from portal.core.audit import Actor
 from portal.core.errors import Conflict
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
@@ -45,7 +45,7 @@ def remind(document_id: int, *, shop: Shop, now: datetime, actor: Actor) -> Mail
     """
     (document,) = lock_documents([document_id])
     _check(document)
-    last, today = _last_reminded(document), clock.today(shop.time_zone, now)
+    last, today = audit.last_at(REMINDED, document), clock.today(shop.time_zone, now)
     if last is not None and clock.today(shop.time_zone, last) >= today:
         raise Conflict(_l("A reminder of this invoice was sent today already."))
     mail = _reminder(document, shop, today)
@@ -72,17 +72,6 @@ def _check(document: Document) -> None:
     )
     if db.session.scalar(quiet.limit(1)) is not None:
         raise Conflict(_l("The collection of this invoice is on hold or has a payment plan."))
-
-
-def _last_reminded(document: Document) -> datetime | None:
-    """From the audit log. The entries of one document are few."""
-    return db.session.scalar(
-        sa.select(sa.func.max(AuditEntry.at)).where(
-            AuditEntry.subject_type == Document.__tablename__,
-            AuditEntry.subject_id == document.id,
-            AuditEntry.event == REMINDED,
-        )
-    )
 
 
 def _reminder(document: Document, shop: Shop, today: date) -> Mail | None:

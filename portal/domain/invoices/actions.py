@@ -11,9 +11,9 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core import audit, outbox
 from portal.core.audit import Actor
-from portal.core.errors import DomainError
+from portal.core.errors import Conflict, DomainError
 from portal.core.references import rf_reference
-from portal.domain.invoices import mails, rendering, vat_rules
+from portal.domain.invoices import booking, mails, rendering, vat_rules
 from portal.domain.invoices.balance import begin_balances
 from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.invoices.states import DOCUMENT, DocumentMove
@@ -22,6 +22,8 @@ from portal.domain.shops.models import Mode, Shop
 from portal.domain.shops.numbers import draw_number
 from portal.extensions import db
 
+#: The audit event of a mailed invoice, and within which time a second one is a second click.
+SENT, A_MOMENT = "invoice.sent", timedelta(minutes=1)
 #: How a number begins; the rest is the year and the place in the series.
 PREFIXES = {
     DocumentKind.INVOICE: "",
@@ -101,6 +103,15 @@ def send_invoice(document: Document, *, shop: Shop, customer: Customer, now: dat
     send_invoices([(document, customer)], shop=shop, now=now, actor=actor)
 
 
+def send_again(document_id: int, *, shop: Shop, customer: Customer, now: datetime, actor: Actor) -> None:
+    """The same by a button, which may be pressed twice: ``Conflict`` within a minute of the last time. For staff."""
+    (document,) = booking.lock_documents([document_id])
+    last = audit.last_at(SENT, document)
+    if last is not None and now - last < A_MOMENT:
+        raise Conflict(_l("This invoice was mailed a moment ago."))
+    send_invoice(document, shop=shop, customer=customer, now=now, actor=actor)
+
+
 def send_invoices(
     issued: Sequence[tuple[Document, Customer]], *, shop: Shop, now: datetime, actor: Actor
 ) -> None:
@@ -109,7 +120,7 @@ def send_invoices(
         raise DomainError(_l("A draft cannot be sent. Finalise it first."))
     sent = mails.invoices_issued(issued, shop=shop, now=now)
     for document, _customer in issued:
-        audit.record("invoice.sent", document, actor=actor, now=now, mails=int(document.id in sent))
+        audit.record(SENT, document, actor=actor, now=now, mails=int(document.id in sent))
 
 
 def replace_link(document: Document, *, now: datetime, actor: Actor) -> None:

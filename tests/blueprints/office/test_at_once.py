@@ -13,7 +13,7 @@ from portal.core.errors import Conflict
 from portal.core.mail_message import MailMessage
 from portal.core.vat import VatCategory
 from portal.domain.collections import reminding
-from portal.domain.invoices import editing, taking_back
+from portal.domain.invoices import actions, editing, taking_back
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentKind
@@ -121,6 +121,19 @@ def test_one_reminder_a_day(here: tuple[Flask, Ids]) -> None:
     answers = at_once(here, 4, send)
     assert sorted(str(type(each)) for each in answers) == sorted([str(Conflict)] * 3 + [str(bool)]), answers
     assert alone(here, lambda: count(MailMessage, MailMessage.name == "payment_reminder")) == 1
+
+
+def test_one_invoice_is_mailed_once(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    made = alone(here, lambda: make_invoice(ids.emma_account).id)
+
+    def send() -> bool:
+        actions.send_again(made, **parties(ids))
+        return True
+
+    answers = at_once(here, 4, send)
+    assert sorted(str(type(each)) for each in answers) == sorted([str(Conflict)] * 3 + [str(bool)]), answers
+    assert alone(here, lambda: count(MailMessage, MailMessage.name == "invoice_issued")) == 1
 
 
 def test_two_invitations_at_once_leave_one_open(here: tuple[Flask, Ids]) -> None:

@@ -152,9 +152,15 @@ def test_a_page_has_the_link_and_the_pdf(login: Any, on_stage: Any, invoice: str
     assert saskia.get(f"{invoice}/pdf").get_data() == b"%PDF-1.7 x"
 
 
-def test_sending(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
-    assert login("saskia").send(f"{invoice}/send").status_code == 303
+def test_sending_twice_is_once_and_later_again(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
+    saskia = login("saskia")
+    for _ in range(2):
+        assert saskia.send(f"{invoice}/send").status_code == 303
+    assert "mailed a moment ago" in text(saskia.get(invoice))
     assert state(on_stage, ids)["mails"] == ["invoice_issued"]
+    with clock.frozen(START + timedelta(minutes=1)):
+        assert saskia.send(f"{invoice}/send").status_code == 303
+    assert state(on_stage, ids)["mails"] == ["invoice_issued"] * 2
 
 
 def test_reminding_once_a_day(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:

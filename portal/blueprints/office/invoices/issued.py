@@ -18,7 +18,7 @@ from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
 from portal.domain.collections import reminding
 from portal.domain.invoices import taking_back
-from portal.domain.invoices.actions import send_invoice
+from portal.domain.invoices.actions import send_again
 from portal.domain.invoices.crediting import creditable
 from portal.domain.payments.models import PaymentMethodKind
 from portal.domain.payments.registering import Received, register
@@ -33,15 +33,20 @@ _TICKET = re.compile(r"[A-Za-z0-9_-]{22}")
 def send(public_id: str) -> ResponseReturnValue:
     """Mails an issued invoice, once more if need be."""
     found = _issued(public_id)
-    send_invoice(
-        found.document,
-        shop=loading.shop(),
-        customer=found.customer,
-        now=clock.now(),
-        actor=loading.actor(),
-    )
-    db.session.commit()
-    flash(_("The invoice is on its way, unless the customer switched these mails off."), "success")
+    try:
+        send_again(
+            found.document.id,
+            shop=loading.shop(),
+            customer=found.customer,
+            now=clock.now(),
+            actor=loading.actor(),
+        )
+        db.session.commit()
+    except Conflict as refused:
+        db.session.rollback()
+        flash(str(refused), "warning")
+    else:
+        flash(_("The invoice is on its way, unless the customer switched these mails off."), "success")
     return redirect(url_for("office.invoices.show", public_id=public_id), 303)
 
 
