@@ -56,6 +56,8 @@ def test_a_postal_code_is_written_in_the_way_of_its_country(typed: str, country:
         (particulars.vat_number, "CHE107787578MWST", "CH"),
         (particulars.vat_number, "!!", "NL"),
         (particulars.vat_number, "US", "US"),
+        (particulars.vat_number, "fout123", "NL"),
+        (particulars.vat_number, "IS1234", "IS"),
         (particulars.chamber_number, "1234567", "NL"),
         (particulars.chamber_number, "1234567a", "NL"),
         (particulars.chamber_number, "0403170702", "BE"),

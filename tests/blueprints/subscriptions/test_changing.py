@@ -376,7 +376,7 @@ def test_in_dutch(login: Any, make: Any, on_stage: Any) -> None:
         own = db.session.query(Product).one().public_id
     for path, parts in {
         "/cancel": ("opzeggen?", "Laatste dag", "9 december 2026", "€ 8,71"),
-        "/pause?until=2026-12-05": ("pauzeren?", "Bewaarde betaalde dagen 20", "€ 6,77"),
+        "/pause?until=2026-12-05": ("pauzeren?", "Betaalde dagen die je houdt 20", "€ 6,77"),
         f"/switch?plan={own}&quantity=2": ("wijzigen", "€ 30,00 meer"),
         "/method": ("Waarmee wordt", "Nog geen geldige betaalmethode"),
     }.items():
