@@ -37,7 +37,7 @@ def upgrade() -> None:
     text = sa.String(100, collation="C") if postgresql else sa.String(100)
     op.create_table(
         "customer_words",
-        sa.Column("customer_id", BIG, autoincrement=False, nullable=False),
+        sa.Column("customer_id", BIG, nullable=False),
         sa.Column("word", text, nullable=False),
         sa.Column("shop_id", BIG, nullable=False),
         sa.ForeignKeyConstraint(
@@ -46,7 +46,7 @@ def upgrade() -> None:
             name=op.f("fk_customer_words_shop_id_customer_id_customers"),
         ),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_customer_words_shop_id_shops")),
-        sa.PrimaryKeyConstraint("customer_id", "word", name=op.f("pk_customer_words")),
+        sa.PrimaryKeyConstraint("shop_id", "customer_id", "word", name=op.f("pk_customer_words")),
         sqlite_with_rowid=False,
     )
     _write_words()

@@ -65,7 +65,9 @@ def begins(column: Any, beginning: str) -> sa.ColumnElement[bool]:
 
 def _bare(text: str) -> str:
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    kept = (char for char in folded if char.isspace() or char.isprintable() and not unicodedata.combining(char))
+    kept = (
+        char for char in folded if char.isspace() or (char.isprintable() and not unicodedata.combining(char))
+    )
     return "".join(kept).translate(_PLAIN)
 
 

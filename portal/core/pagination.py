@@ -110,7 +110,7 @@ def _fetch(
     if position is not None:
         query = query.where(_beyond(keys, position, backward))
     if filled is not None:
-        entries = query.subquery("entries")
+        entries = query.subquery()
         stmt, columns = filled(entries), [entries.c[f"keyset_{n}"] for n in range(len(keys))]
         query = stmt.add_columns(*columns).order_by(*_order(columns, keys, backward))
     selected = stmt.column_descriptions

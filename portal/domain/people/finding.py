@@ -8,7 +8,7 @@ The statements name the index on SQLite, which without statistics takes the scop
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,7 +33,7 @@ class Found:
     ids: tuple[int, ...]
     is_many: bool
     beginnings: tuple[str, ...]
-    others: tuple[int, ...] = ()
+    others: tuple[tuple[int, ...], ...] = ()
 
     @property
     def is_none(self) -> bool:
@@ -46,7 +46,9 @@ class Found:
             return sa.false()
         if self.is_many:
             return sa.and_(*self._asked(customer_id))
-        condition: sa.ColumnElement[bool] = customer_id.in_(self.select_few() if self.beginnings else self.ids)
+        condition: sa.ColumnElement[bool] = customer_id.in_(
+            self.select_few() if self.beginnings else self.ids
+        )
         return condition
 
     def select_few(self) -> sa.Select[tuple[int]]:
@@ -61,17 +63,18 @@ class Found:
 def find(search: str, *, others: Sequence[sa.Select[Any]] = ()) -> Found:
     """Looks for customers of the shop in one statement, in two where each of several words is everywhere.
 
-    ``others`` select ids of something else by the way, of rows few enough to be all read; they come back as
-    ``others``, as one list.
+    ``others`` select numbers of something else by the way, each few enough to be all read; they come back as
+    ``others``, in their order.
     """
     beginnings = typed(search)
     arms = [*(_with_word(beginning) for beginning in beginnings), *others]
     seen: list[list[int]] = [[] for _ in arms]
     for at, id_ in _rows(arms):
-        seen[at].append(id_)
+        if id_ is not None:
+            seen[at].append(id_)
     by_word, further = seen[: len(beginnings)], seen[len(beginnings) :]
     found = _narrowed(beginnings, by_word)
-    return Found(found.ids, found.is_many, found.beginnings, tuple(id_ for ids in further for id_ in ids))
+    return replace(found, others=tuple(map(tuple, further)))
 
 
 def _rows(arms: Sequence[sa.Select[Any]]) -> Sequence[Any]:
@@ -79,7 +82,7 @@ def _rows(arms: Sequence[sa.Select[Any]]) -> Sequence[Any]:
         return []
     selects = []
     for at, arm in enumerate(arms):
-        inner = arm.subquery(f"arm_{at}")
+        inner = arm.subquery()
         selects.append(sa.select(sa.literal(at).label("at"), next(iter(inner.c)).label("id")))
     return db.session.execute(sa.union_all(*selects)).all()
 

@@ -117,13 +117,14 @@ class CustomerWord(ShopOwned, Base):
 
     __tablename__ = "customer_words"
     __table_args__ = (
+        sa.PrimaryKeyConstraint("shop_id", "customer_id", "word"),
         sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
         sa.Index("ix_customer_words_word", "shop_id", "word", "customer_id"),
         {"sqlite_with_rowid": False},
     )
 
-    customer_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    word: Mapped[str] = mapped_column(bytewise(LONGEST_WORD), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(BigId)
+    word: Mapped[str] = mapped_column(bytewise(LONGEST_WORD))
 
 
 class Person(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):

@@ -39,11 +39,12 @@ def list_customers(
     )
     if search:
         found = finding.find(search, others=[] if also is None else [also])
-        if found.is_none and not found.others:
+        further = [id_ for ids in found.others for id_ in ids]
+        if found.is_none and not further:
             return Page([], None, None)
         wanted = [found.has(Customer.id)]
-        if found.others:
-            wanted.append(Customer.id.in_(found.others))
+        if further:
+            wanted.append(Customer.id.in_(further))
         stmt = stmt.where(sa.or_(*wanted))
         stmt = stmt.with_hint(Customer, _NAMES if found.is_many else finding.BY_ID, "sqlite")
     return keyset(db.session, stmt, key_columns=[Customer.name, Customer.id], after=after, before=before)

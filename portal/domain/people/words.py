@@ -1,4 +1,4 @@
-"""The words by which customers are found. They follow every change of a customer that the ORM writes, whoever makes it."""
+"""The words by which customers are found: they follow every change that the ORM writes, whoever makes it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from portal.core.mail_message import MailMessage
 from portal.domain.invoices import booking, rendering, staff_queries
 from portal.domain.invoices.balance import compute_balance
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
-from portal.domain.invoices.staff_queries import Filter
+from portal.domain.invoices.staff_list import Filter
+from portal.domain.invoices.staff_search import list_for_staff
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
 from portal.domain.shops.models import Mode
 from portal.extensions import db
@@ -108,7 +109,7 @@ def test_ten_thousand_are_read_by_an_index_without_a_sort(
     with on_stage():
         write_invoices(ids.shop, ids.emma_account, 10_000)
     with on_stage(), plans(app) as found:
-        staff_queries.list_for_staff(mode=Mode.TEST, today=TODAY, status=status, search=search)
+        list_for_staff(mode=Mode.TEST, today=TODAY, status=status, search=search)
         db.session.execute(sa.select(staff_queries.draft_count(ids.shop, Mode.TEST)))
     for plan in found:
         assert not SLOW.search(plan), plan
