@@ -54,9 +54,7 @@ def upgrade() -> None:
     if postgresql:
         _compare_numbers('"C"')
     _replace("ix_documents_number", ["shop_id", "mode", "number"])
-    _replace(
-        "ix_documents_office", ["shop_id", "mode", "issue_date", "id", "kind", "number", "customer_id"]
-    )
+    _replace("ix_documents_office", ["shop_id", "mode", "issue_date", "id", "kind", "number", "customer_id"])
     _replace(
         "ix_documents_office_state",
         ["shop_id", "mode", "list_state", "issue_date", "id", "kind", "number", "customer_id"],

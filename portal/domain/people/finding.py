@@ -21,6 +21,9 @@ from portal.extensions import db
 #: Up to how many are sorted rather than walked.
 FEW = 500
 
+#: How far words are counted, to know the rarest.
+_COUNTED = 10_000
+
 #: Hints for SQLite: look rows up by their id alone; and take the words in their order.
 BY_ID = "NOT INDEXED"
 _BY_WORD = "INDEXED BY ix_customer_words_word"
@@ -67,14 +70,20 @@ def find(search: str, *, others: Sequence[sa.Select[Any]] = ()) -> Found:
     ``others``, in their order.
     """
     beginnings = typed(search)
-    arms = [*(_with_word(beginning) for beginning in beginnings), *others]
+    # Of several words it pays to know which one is the rarest.
+    counts = [_count(beginning) for beginning in beginnings] if len(beginnings) > 1 else []
+    arms = [*(_with_word(beginning) for beginning in beginnings), *counts, *others]
     seen: list[list[int]] = [[] for _ in arms]
-    for at, id_ in _rows(arms):
-        if id_ is not None:
-            seen[at].append(id_)
-    by_word, further = seen[: len(beginnings)], seen[len(beginnings) :]
-    found = _narrowed(beginnings, by_word)
-    return replace(found, others=tuple(map(tuple, further)))
+    for at, number in _rows(arms):
+        if number is not None:
+            seen[at].append(number)
+    by_word = dict(zip(beginnings, seen, strict=False))
+    rarity = [counted[0] for counted in seen[len(beginnings) :][: len(counts)]]
+    rarest_first = (
+        [word for _, word in sorted(zip(rarity, beginnings, strict=True))] if counts else beginnings
+    )
+    found = _narrowed([(word, by_word[word]) for word in rarest_first])
+    return replace(found, others=tuple(map(tuple, seen[len(beginnings) + len(counts) :])))
 
 
 def _rows(arms: Sequence[sa.Select[Any]]) -> Sequence[Any]:
@@ -87,10 +96,10 @@ def _rows(arms: Sequence[sa.Select[Any]]) -> Sequence[Any]:
     return db.session.execute(sa.union_all(*selects)).all()
 
 
-def _narrowed(beginnings: list[str], by_word: list[list[int]]) -> Found:
+def _narrowed(by_word: list[tuple[str, list[int]]]) -> Found:
     """The few that have all words as far as they were read to the end; the other words are still to be asked."""
-    whole = [set(ids) for ids in by_word if len(ids) <= FEW]
-    rest = tuple(word for word, ids in zip(beginnings, by_word, strict=True) if len(ids) > FEW)
+    whole = [set(ids) for _, ids in by_word if len(ids) <= FEW]
+    rest = tuple(word for word, ids in by_word if len(ids) > FEW)
     if whole:
         return Found(tuple(sorted(set.intersection(*whole))), False, rest)
     if len(rest) < 2:
@@ -104,6 +113,13 @@ def _with_word(beginning: str) -> sa.Select[Any]:
     """Customers with such a word, some of them twice, and one more than few where there are many."""
     stmt = sa.select(CustomerWord.customer_id).where(begins(CustomerWord.word, beginning))
     return stmt.with_hint(CustomerWord, _BY_WORD, "sqlite").limit(FEW + 1)
+
+
+def _count(beginning: str) -> sa.Select[Any]:
+    """How many have such a word, no further than tells words apart."""
+    found = sa.select(CustomerWord.customer_id).where(begins(CustomerWord.word, beginning))
+    found = found.with_hint(CustomerWord, _BY_WORD, "sqlite").limit(_COUNTED)
+    return sa.select(sa.func.count()).select_from(found.subquery())
 
 
 def _has_word(customer_id: Any, beginning: str) -> sa.ColumnElement[bool]:
