@@ -39,8 +39,9 @@ class Beginning:
         for length in range(max(len(str(last)), _PADDED), max(given, _PADDED) - 1, -1):
             if self.digits.startswith("0") and length > _PADDED:
                 continue  # only short places are filled up with zeros
-            lowest = int(self.digits) * 10 ** (length - given)
-            highest = lowest + 10 ** (length - given) - 1
+            below = int("1" + "0" * (length - given))
+            lowest = int(self.digits) * below
+            highest = lowest + below - 1
             if lowest <= last:
                 return min(highest, last)
         return 0

@@ -134,7 +134,7 @@ class _Search:
         stmt = sa.select(entries.c.id).where(sa.func.coalesce(entries.c.id, 0) > 0)
         return self._page(stmt, [entries.c.issue_date.desc(), entries.c.id.desc()])
 
-    def _of_few(self, found: Found) -> sa.Select[Any]:
+    def _of_few(self, found: Found) -> sa.Select[*tuple[Any, ...]]:
         """Their documents: joined from outside, so that the customers come first in every plan."""
         few, entry = found.select_few().subquery(), aliased(Document)
         theirs = sa.and_(entry.customer_id == few.c.id, *self._wanted(entry))
@@ -151,7 +151,7 @@ class _Search:
         stmt = stmt.with_hint(entry, _WALKED.get(self.status, _BY_DATE), "sqlite")
         return self._page(stmt, newest_first(entry, self.status))
 
-    def _page(self, stmt: sa.Select[Any], keys: list[Any]) -> Page[Any]:
+    def _page(self, stmt: sa.Select[*tuple[Any, ...]], keys: list[Any]) -> Page[Any]:
         return keyset(
             db.session, stmt, key_columns=keys, after=self.after, before=self.before, filled=_filled
         )
@@ -162,14 +162,14 @@ class _Search:
     def _none(self) -> Page[Any]:
         return Page([], None, None)
 
-    def _numbered(self) -> sa.Select[Any]:
+    def _numbered(self) -> sa.Select[*tuple[Any, ...]]:
         """The ids of those whose number begins so, one more than few where there are many."""
         stmt = sa.select(Document.id).where(
             Document.mode == self.mode, begins(Document.number, self.text.upper())
         )
         return stmt.with_hint(Document, "INDEXED BY ix_documents_number", "sqlite").limit(FEW + 1)
 
-    def _placed(self) -> sa.Select[Any]:
+    def _placed(self) -> sa.Select[*tuple[Any, ...]]:
         """The ids of those at such a place, one in each series: joined from outside, as the series are few."""
         place = numbers.read_place(self.text)
         at_place = sa.and_(
@@ -186,7 +186,7 @@ class _Search:
         )
 
 
-def _last(number: numbers.Beginning | None, mode: Mode) -> sa.Select[Any]:
+def _last(number: numbers.Beginning | None, mode: Mode) -> sa.Select[*tuple[Any, ...]]:
     """The last place that was given out in the series of a number."""
     return sa.select(NumberSeries.last_number).where(
         NumberSeries.mode == mode,

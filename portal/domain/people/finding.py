@@ -54,7 +54,7 @@ class Found:
         )
         return condition
 
-    def select_few(self) -> sa.Select[tuple[int]]:
+    def select_few(self) -> sa.Select[*tuple[Any, ...]]:
         """The ids of the few."""
         stmt = sa.select(Customer.id).where(Customer.id.in_(self.ids), *self._asked(Customer.id))
         return stmt.with_hint(Customer, BY_ID, "sqlite")
@@ -63,7 +63,7 @@ class Found:
         return [_has_word(customer_id, beginning) for beginning in self.beginnings]
 
 
-def find(search: str, *, others: Sequence[sa.Select[Any]] = ()) -> Found:
+def find(search: str, *, others: Sequence[sa.Select[*tuple[Any, ...]]] = ()) -> Found:
     """Looks for customers of the shop in one statement, in two where each of several words is everywhere.
 
     ``others`` select numbers of something else by the way, each few enough to be all read; they come back as
@@ -86,7 +86,7 @@ def find(search: str, *, others: Sequence[sa.Select[Any]] = ()) -> Found:
     return replace(found, others=tuple(map(tuple, seen[len(beginnings) + len(counts) :])))
 
 
-def _rows(arms: Sequence[sa.Select[Any]]) -> Sequence[Any]:
+def _rows(arms: Sequence[sa.Select[*tuple[Any, ...]]]) -> Sequence[Any]:
     if not arms:
         return []
     selects = []
@@ -109,13 +109,13 @@ def _narrowed(by_word: list[tuple[str, list[int]]]) -> Found:
     return Found((), True, rest) if len(ids) > FEW else Found(tuple(sorted(set(ids))), False, ())
 
 
-def _with_word(beginning: str) -> sa.Select[Any]:
+def _with_word(beginning: str) -> sa.Select[*tuple[Any, ...]]:
     """Customers with such a word, some of them twice, and one more than few where there are many."""
     stmt = sa.select(CustomerWord.customer_id).where(begins(CustomerWord.word, beginning))
     return stmt.with_hint(CustomerWord, _BY_WORD, "sqlite").limit(FEW + 1)
 
 
-def _count(beginning: str) -> sa.Select[Any]:
+def _count(beginning: str) -> sa.Select[*tuple[Any, ...]]:
     """How many have such a word, no further than tells words apart."""
     found = sa.select(CustomerWord.customer_id).where(begins(CustomerWord.word, beginning))
     found = found.with_hint(CustomerWord, _BY_WORD, "sqlite").limit(_COUNTED)

@@ -20,7 +20,7 @@ _NAMES = "INDEXED BY ix_customers_shop_id_name"
 def list_customers(
     *,
     search: str = "",
-    also: sa.Select[Any] | None = None,
+    also: sa.Select[*tuple[Any, ...]] | None = None,
     after: str | None = None,
     before: str | None = None,
 ) -> Page[Any]:

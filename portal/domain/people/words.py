@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -15,7 +15,7 @@ from portal.domain.people.models import Customer, CustomerWord
 #: What a customer is found by.
 SEARCHED = ("name", "company", "email", "vat_number", "chamber_number")
 
-_TABLE = CustomerWord.__table__
+_TABLE = cast(sa.Table, CustomerWord.__table__)
 
 
 def rows_of(customer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -41,7 +41,8 @@ def _follow(mapper: Mapper[Customer], connection: sa.Connection, customer: Custo
 
 
 def _remove(mapper: Mapper[Customer], connection: sa.Connection, customer: Customer) -> None:
-    connection.execute(sa.delete(_TABLE).where(_TABLE.c.customer_id == customer.id))
+    theirs = _TABLE.c.shop_id == customer.shop_id, _TABLE.c.customer_id == customer.id
+    connection.execute(sa.delete(_TABLE).where(*theirs))
 
 
 event.listen(Customer, "after_insert", _add)
