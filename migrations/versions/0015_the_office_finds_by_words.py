@@ -57,7 +57,7 @@ def upgrade() -> None:
     _replace("ix_documents_office", ["shop_id", "mode", "issue_date", "id", "kind", "number", "customer_id"])
     _replace(
         "ix_documents_office_state",
-        ["shop_id", "mode", "list_state", "issue_date", "id", "kind", "number", "customer_id"],
+        ["shop_id", "mode", "list_state", "issue_date", "id", "number"],
     )
     op.create_index(
         "ix_documents_credit_notes",
