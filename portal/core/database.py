@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.orm import Session, scoped_session
 
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
@@ -84,9 +85,18 @@ def install(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        # SQLAlchemy leaves hints out for SQLite, though it knows where they stand.
+        engine.dialect.statement_compiler = _HintedCompiler
     else:
         event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
+
+
+class _HintedCompiler(SQLiteCompiler):
+    """Writes ``with_hint(entity, "INDEXED BY …", "sqlite")`` behind the table."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -52,6 +52,7 @@ def keyset(
     after: str | None = None,
     before: str | None = None,
     size: int = 25,
+    filled: Callable[[sa.Subquery], sa.Select[*tuple[Any, ...]]] | None = None,
 ) -> Page[Any]:
     """One page of `stmt`, ordered by `key_columns`, after or before a cursor of an earlier page.
 
@@ -62,6 +63,9 @@ def keyset(
     The rows are entities when the statement selects one entity, else named rows of the selected columns. A
     cursor that was not made by this list, or that leads to nothing any more, means the first page. Runs one
     statement, and a second one only when the list shrank meanwhile.
+
+    Where many rows are sorted, `stmt` selects what an index holds of them, and `filled` makes of the rows of
+    a page the statement that selects what is shown, in the same single statement of the database.
     """
     keys = [_key(column) for column in key_columns]
     if not keys or size < 1:
@@ -70,11 +74,11 @@ def keyset(
     back = _decode(before, keys) if onward is None else None
     position, backward = onward or back, back is not None
 
-    found = _fetch(session, stmt, keys, position, backward, size + 1)
+    found = _fetch(session, stmt, keys, position, backward, size + 1, filled)
     more, found = len(found) > size, found[:size]
     if position is not None and (not found or (backward and len(found) < size)):
         # Rows have gone, and what is left there is no whole page: start from the beginning.
-        return keyset(session, stmt, key_columns=key_columns, size=size)
+        return keyset(session, stmt, key_columns=key_columns, size=size, filled=filled)
     if backward:
         found.reverse()
     has_next, has_prev = more or backward, more if backward else position is not None
@@ -98,19 +102,30 @@ def _fetch(
     position: Sequence[Any] | None,
     backward: bool,
     limit: int,
+    filled: Callable[[sa.Subquery], sa.Select[*tuple[Any, ...]]] | None,
 ) -> list[tuple[Any, Sequence[Any]]]:
     """The rows from the position on, in reading direction, each with the values of its key."""
+    query = stmt.add_columns(*(key.column.label(f"keyset_{n}") for n, key in enumerate(keys)))
+    query = query.order_by(None).order_by(*_order([key.column for key in keys], keys, backward)).limit(limit)
+    if position is not None:
+        query = query.where(_beyond(keys, position, backward))
+    if filled is not None:
+        entries = query.subquery()
+        stmt, columns = filled(entries), [entries.c[f"keyset_{n}"] for n in range(len(keys))]
+        query = stmt.add_columns(*columns).order_by(*_order(columns, keys, backward))
     selected = stmt.column_descriptions
     width = len(selected)
     one_entity = width == 1 and "entity" in selected[0] and selected[0]["entity"] is selected[0]["expr"]
-    query = stmt.add_columns(*(key.column.label(f"keyset_{n}") for n, key in enumerate(keys)))
-    order = (key.column.desc() if key.descending != backward else key.column.asc() for key in keys)
-    query = query.order_by(None).order_by(*order).limit(limit)
-    if position is not None:
-        query = query.where(_beyond(keys, position, backward))
     result = session.execute(query)
     as_row = result_tuple(list(result.keys())[:width])
     return [(row[0] if one_entity else as_row(row[:width]), row[width:]) for row in result.all()]
+
+
+def _order(columns: Sequence[Any], keys: Sequence[_Key], backward: bool) -> list[Any]:
+    return [
+        column.desc() if key.descending != backward else column.asc()
+        for column, key in zip(columns, keys, strict=True)
+    ]
 
 
 def _beyond(keys: Sequence[_Key], position: Sequence[Any], backward: bool) -> sa.ColumnElement[bool]:

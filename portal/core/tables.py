@@ -104,6 +104,11 @@ def new_public_id() -> str:
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+def bytewise(length: int) -> sa.String:
+    """A text that is compared and ordered by its bytes on every database: the beginning of one is a range."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 class Base(DeclarativeBase):
     """The base of every model of the portal and of third-party sections."""
 

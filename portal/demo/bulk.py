@@ -35,7 +35,8 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
-from portal.domain.people.models import Customer
+from portal.domain.people.models import Customer, CustomerWord
+from portal.domain.people.words import rows_of
 from portal.domain.shops.models import NumberSeries
 from portal.extensions import db
 
@@ -158,9 +159,9 @@ class Bulk:
             rows.append(row)
             known.append((first + index, _snapshot(row)))
             if len(rows) == CHUNK:
-                _insert(Customer, rows)
+                _insert_customers(rows)
                 rows = []
-        _insert(Customer, rows)
+        _insert_customers(rows)
         return known
 
     def _write_invoices(self, indexes: range) -> None:
@@ -340,6 +341,12 @@ def _snapshot(row: Row) -> Row:
 def _next_id(model: type[Base]) -> int:
     table = model.__table__
     return int(db.session.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))) or 0) + 1
+
+
+def _insert_customers(rows: list[Row]) -> None:
+    """Customers with the words that find them, which the ORM would see to."""
+    _insert(Customer, rows)
+    _insert(CustomerWord, [word for row in rows for word in rows_of(row)])
 
 
 def _insert(model: type[Base], rows: list[Row]) -> None:

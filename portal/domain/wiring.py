@@ -18,6 +18,7 @@ import portal.domain.payments.saving_jobs
 import portal.domain.payments.statement_jobs
 import portal.domain.people.forgetting
 import portal.domain.people.jobs
+import portal.domain.people.words
 import portal.domain.subscriptions.models
 import portal.domain.tickets.cancelling
 import portal.domain.tickets.models

@@ -109,3 +109,32 @@ def _is_text(difference: object) -> bool:
         and isinstance(first[6], sa.Enum)
         and isinstance(first[5], sa.String)
     )
+
+
+def test_words_are_written_for_the_customers_there_are(
+    empty_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from portal.core.tenancy import shop_scope
+    from portal.domain.people.models import Customer, CustomerWord
+    from portal.extensions import db
+    from tests.cast import put_on_stage
+    from tests.rows import write_customers
+
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        ids = put_on_stage()
+        with shop_scope(ids.shop):
+            write_customers(ids.shop, 2_001)
+            db.session.get_one(Customer, ids.emma_account).name = "Ëmma"
+            db.session.commit()
+        words = sa.select(CustomerWord.__table__).order_by(*CustomerWord.__table__.primary_key)
+        with db.engine.connect() as connection:
+            before = connection.execute(words).all()
+        db.session.remove()
+        db.engine.dispose()
+        flask_migrate.downgrade(revision="0014")
+        assert "customer_words" not in sa.inspect(db.engine).get_table_names()
+        db.engine.dispose()
+        flask_migrate.upgrade()
+        with db.engine.connect() as connection:
+            assert connection.execute(words).all() == before and len(before) > 6_000

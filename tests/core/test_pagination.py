@@ -107,6 +107,27 @@ def test_an_empty_list_is_one_empty_page(session: Session) -> None:
     assert page(session) == Page([], None, None)
 
 
+def test_pages_filled_from_what_an_index_holds_are_the_same(session: Session) -> None:
+    fill(session, [5, 5, 5, 5, 4, 6, 5])
+
+    def filled(entries: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+        return sa.select(Letter).join(entries, entries.c.id == Letter.id)
+
+    def read(**place: Any) -> Page[Any]:
+        return keyset(session, sa.select(Letter.id), key_columns=NEWEST, size=3, filled=filled, **place)
+
+    seen, current = [], read()
+    while True:
+        seen.append([row.title[-1] + str(row.id) for row in current.rows])
+        if current.next_cursor is None:
+            break
+        current = read(after=current.next_cursor)
+    assert seen == [["66", "57", "54"], ["53", "52", "51"], ["45"]]
+    current = read(before=current.prev_cursor)
+    assert ids(current) == [3, 2, 1] and ids(read(before=current.prev_cursor)) == [6, 7, 4]
+    assert ids(read(after="nonsense")) == [6, 7, 4]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_list_that_fits_is_one_page(session: Session, count: int) -> None:
     fill(session, [0] * count)

@@ -23,6 +23,7 @@ from portal import demo
 from portal.blueprints.sandbox.models import BankStatus, SandboxMethod, SandboxPayment
 from portal.core import clock, links, storage
 from portal.core.errors import Conflict, DomainError
+from portal.core.finding import words
 from portal.core.mailer import MailMessage
 from portal.core.outbox import OutboxRow, OutboxState
 from portal.core.tables import Base
@@ -40,7 +41,7 @@ from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.orders.models import Download, Order, OrderStatus
 from portal.domain.payments import statements
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentMethodKind, PaymentStatus
-from portal.domain.people.models import ContactPerson, Customer, Staff
+from portal.domain.people.models import ContactPerson, Customer, CustomerWord, Staff
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions.models import (
     ChangeKind,
@@ -388,6 +389,11 @@ def test_a_large_shop(loaded: Flask, tmp_path: Path, request: pytest.FixtureRequ
             assert sum(line.net_minor for line in document.lines) == document.net_minor
             assert sum(group.vat_minor for group in document.vat_groups) == document.vat_minor
             assert document.net_minor + document.vat_minor == document.total_minor
+        # Whoever was written past the ORM is found like anybody else.
+        for customer in all_of(Customer):
+            kept = sa.select(CustomerWord.word).where(CustomerWord.customer_id == customer.id)
+            assert set(db.session.scalars(kept)) == words(customer.name, customer.company, customer.email,
+                                                         customer.vat_number, customer.chamber_number)  # fmt: skip
         # What is written afterwards gets ids of its own.
         db.session.add(Customer(name="Late", email="late@example.com", created_at=NOW))
         db.session.flush()

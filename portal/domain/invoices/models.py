@@ -20,6 +20,7 @@ from portal.core.tables import (
     ShopOwned,
     Timestamped,
     Versioned,
+    bytewise,
     minor,
     stored_file,
     word,
@@ -117,8 +118,35 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             postgresql_where=sa.text("list_state = 'unpaid'"),
         ),
         # The office's lists: every document of the shop, and the drafts, of which there are few.
-        sa.Index("ix_documents_office", "shop_id", "mode", "issue_date", "id", "kind", "number"),
-        sa.Index("ix_documents_office_state", "shop_id", "mode", "list_state", "issue_date", "id"),
+        # What they are searched by stands at the end.
+        sa.Index(
+            "ix_documents_office", "shop_id", "mode", "issue_date", "id", "kind", "number", "customer_id"
+        ),
+        # Without the customer, or SQLite would count what somebody owes in it rather than in the index for that.
+        sa.Index("ix_documents_office_state", "shop_id", "mode", "list_state", "issue_date", "id", "number"),
+        sa.Index(
+            "ix_documents_credit_notes",
+            "shop_id",
+            "mode",
+            "issue_date",
+            "id",
+            "number",
+            "customer_id",
+            sqlite_where=sa.text("kind = 'credit_note'"),
+            postgresql_where=sa.text("kind = 'credit_note'"),
+        ),
+        # What is late, summed up from the index alone.
+        sa.Index(
+            "ix_documents_overdue",
+            "shop_id",
+            "mode",
+            "due_date",
+            "kind",
+            "open_minor",
+            "list_state",
+            sqlite_where=sa.text("list_state = 'unpaid'"),
+            postgresql_where=sa.text("list_state = 'unpaid'"),
+        ),
         sa.Index(
             "ix_documents_drafts",
             "shop_id",
@@ -127,7 +155,7 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             sqlite_where=sa.text("status = 'draft'"),
             postgresql_where=sa.text("status = 'draft'"),
         ),
-        sa.Index("ix_documents_number", "shop_id", "number"),
+        sa.Index("ix_documents_number", "shop_id", "mode", "number"),
         sa.Index("ix_documents_due", "shop_id", "list_state", "due_date", "id"),
         sa.Index("ix_documents_order_id", "order_id"),
         sa.Index("ix_documents_subscription_id", "subscription_id"),
@@ -142,7 +170,7 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
 
     year: Mapped[int | None]
     sequence: Mapped[int | None] = mapped_column(sa.BigInteger)
-    number: Mapped[str | None] = mapped_column(sa.String(40))
+    number: Mapped[str | None] = mapped_column(bytewise(40))
     reference: Mapped[str] = mapped_column(sa.String(25), default="")
     issue_date: Mapped[date | None]
     supply_date: Mapped[date | None]

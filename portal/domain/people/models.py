@@ -9,7 +9,19 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.core.tables import Base, BigId, Id, LabelEnum, PublicId, ShopOwned, Timestamped, Versioned, word
+from portal.core.finding import LONGEST_WORD
+from portal.core.tables import (
+    Base,
+    BigId,
+    Id,
+    LabelEnum,
+    PublicId,
+    ShopOwned,
+    Timestamped,
+    Versioned,
+    bytewise,
+    word,
+)
 
 
 class Role(LabelEnum):
@@ -98,6 +110,21 @@ class Customer(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     mail_order_confirmation: Mapped[bool] = mapped_column(default=True)
 
     contacts: Mapped[list[ContactPerson]] = relationship(order_by="ContactPerson.id")
+
+
+class CustomerWord(ShopOwned, Base):
+    """A word by which a customer is found. Kept by ``words`` in step with the customer, whoever changes that one."""
+
+    __tablename__ = "customer_words"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("shop_id", "customer_id", "word"),
+        sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
+        sa.Index("ix_customer_words_word", "shop_id", "word", "customer_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    customer_id: Mapped[int] = mapped_column(BigId)
+    word: Mapped[str] = mapped_column(bytewise(LONGEST_WORD))
 
 
 class Person(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):

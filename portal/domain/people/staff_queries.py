@@ -10,27 +10,24 @@ import sqlalchemy as sa
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.tables import UTCDateTime
+from portal.domain.people import finding
 from portal.domain.people.models import ContactPerson, Customer, Invitation, Membership, Person
 from portal.extensions import db
 
-#: What a search looks through.
-_SEARCHED = (
-    Customer.name,
-    Customer.company,
-    Customer.email,
-    Customer.vat_number,
-    Customer.chamber_number,
-)
+_NAMES = "INDEXED BY ix_customers_shop_id_name"
 
 
 def list_customers(
     *,
     search: str = "",
-    also_id: int | None = None,
+    also: sa.Select[*tuple[Any, ...]] | None = None,
     after: str | None = None,
     before: str | None = None,
 ) -> Page[Any]:
-    """A page of the shop's customers by name; ``also_id`` is one that a search found by something of theirs."""
+    """A page of the shop's customers by name; ``also`` selects ids of those that a search finds by something of theirs.
+
+    Searched by the beginnings of words of name, company, e-mail address, VAT number and chamber number.
+    """
     stmt = sa.select(
         Customer.public_id,
         Customer.name,
@@ -41,8 +38,15 @@ def list_customers(
         Customer.archived_at,
     )
     if search:
-        found = [column.icontains(search, autoescape=True) for column in _SEARCHED]
-        stmt = stmt.where(sa.or_(*found, Customer.id == (also_id or 0)))
+        found = finding.find(search, others=[] if also is None else [also])
+        further = [id_ for ids in found.others for id_ in ids]
+        if found.is_none and not further:
+            return Page([], None, None)
+        wanted = [found.has(Customer.id)]
+        if further:
+            wanted.append(Customer.id.in_(further))
+        stmt = stmt.where(sa.or_(*wanted))
+        stmt = stmt.with_hint(Customer, _NAMES if found.is_many else finding.BY_ID, "sqlite")
     return keyset(db.session, stmt, key_columns=[Customer.name, Customer.id], after=after, before=before)
 
 

@@ -18,6 +18,7 @@ from portal.core.tables import (
     ShopOwned,
     Timestamped,
     Versioned,
+    bytewise,
     stored_file,
     word,
 )
@@ -101,7 +102,7 @@ class Ticket(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     )
 
     customer_id: Mapped[int] = mapped_column(BigId)
-    number: Mapped[str] = mapped_column(sa.String(40))
+    number: Mapped[str] = mapped_column(bytewise(40))
     type: Mapped[TicketType] = mapped_column(word(TicketType), default=TicketType.GENERAL)
     status: Mapped[TicketStatus] = mapped_column(word(TicketStatus), default=TicketStatus.OPEN)
     priority: Mapped[Priority] = mapped_column(word(Priority), default=Priority.MEDIUM)

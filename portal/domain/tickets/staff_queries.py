@@ -10,9 +10,11 @@ import sqlalchemy as sa
 
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
+from portal.core.finding import begins
 from portal.core.pagination import Page, keyset
 from portal.domain.invoices.models import Document, DocumentKind, DocumentLine
 from portal.domain.orders.models import Order
+from portal.domain.people import finding
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.models import Subscription
@@ -53,7 +55,10 @@ def waiting_count(shop_id: Any) -> sa.ScalarSelect[int]:
 
 
 def list_for_staff(wanted: Wanted, *, after: str | None = None, before: str | None = None) -> Page[Any]:
-    """A page of the shop's tickets, the latest message first; searched by number, subject, and whose it is."""
+    """A page of the shop's tickets, the latest message first.
+
+    Searched by how the number begins, by a piece of the subject, and by whose it is as customers are searched.
+    """
     stmt = sa.select(
         Ticket.public_id,
         Ticket.number,
@@ -74,12 +79,12 @@ def list_for_staff(wanted: Wanted, *, after: str | None = None, before: str | No
     if wanted.priority is not None:
         stmt = stmt.where(Ticket.priority == wanted.priority)
     if wanted.search:
+        found = finding.find(wanted.search)
         stmt = stmt.where(
             sa.or_(
-                *(
-                    column.icontains(wanted.search, autoescape=True)
-                    for column in (Ticket.number, Ticket.subject, Customer.name, Customer.email)
-                )
+                begins(Ticket.number, wanted.search.upper()),
+                Ticket.subject.icontains(wanted.search, autoescape=True),
+                found.has(Ticket.customer_id),
             )
         )
     return keyset(

@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
     search = searched(LONGEST_SEARCH)
     page = staff_queries.list_customers(
         search=search,
-        also_id=documents.find_customer_id_by_number(search, mode=_mode()) if search else None,
+        also=documents.select_customer_by_number(search, mode=_mode()) if search else None,
         after=request.args.get("after"),
         before=request.args.get("before"),
     )

@@ -20,7 +20,7 @@ from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import AllocationState, Document, DocumentKind, DocumentStatus, ListState
-from portal.domain.invoices.staff_queries import Filter
+from portal.domain.invoices.staff_list import Filter
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.queries import list_payments_of
 

@@ -14,8 +14,9 @@ from portal.core import clock, storage
 from portal.core.access import needs
 from portal.core.forms import searched
 from portal.core.shops import current_shop
-from portal.domain.invoices import rendering, staff_queries
-from portal.domain.invoices.staff_queries import Filter
+from portal.domain.invoices import rendering
+from portal.domain.invoices.staff_list import Filter
+from portal.domain.invoices.staff_search import list_for_staff
 from portal.domain.people.staff_permissions import StaffPermission
 
 LONGEST_SEARCH = 200
@@ -29,7 +30,7 @@ def index() -> ResponseReturnValue:
     chosen = Filter(status) if status in set(Filter) else Filter.ALL
     search = searched(LONGEST_SEARCH)
     today = clock.today(current_shop().time_zone)
-    page = staff_queries.list_for_staff(
+    page = list_for_staff(
         mode=loading.mode(),
         today=today,
         status=chosen,
