@@ -16,6 +16,7 @@ from portal.domain.collections import reminding
 from portal.domain.invoices import actions, editing, taking_back
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.drafts import LineInput
+from portal.domain.invoices.links import relation
 from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.payments.registering import Received, register
@@ -46,6 +47,11 @@ def parties(ids: Ids) -> dict[str, Any]:
         "now": START,
         "actor": Actor("staff", ids.saskia),
     }
+
+
+def named(document: Document) -> tuple[int, str]:
+    """Its id, and what its mails are marked with."""
+    return document.id, relation(document)
 
 
 def test_one_form_sent_at_once_is_one_draft_and_one_number(here: tuple[Flask, Ids]) -> None:
@@ -112,7 +118,7 @@ def test_money_typed_once_is_booked_once_and_lines_are_taken_back_once(here: tup
 
 def test_one_reminder_a_day(here: tuple[Flask, Ids]) -> None:
     ids = here[1]
-    made = alone(here, lambda: make_invoice(ids.emma_account).id)
+    made, related = alone(here, lambda: named(make_invoice(ids.emma_account)))
 
     def send() -> bool:
         staff = Actor("staff", ids.saskia)
@@ -120,12 +126,12 @@ def test_one_reminder_a_day(here: tuple[Flask, Ids]) -> None:
 
     answers = at_once(here, 4, send)
     assert sorted(str(type(each)) for each in answers) == sorted([str(Conflict)] * 3 + [str(bool)]), answers
-    assert alone(here, lambda: count(MailMessage, MailMessage.name == "payment_reminder")) == 1
+    assert alone(here, lambda: count(MailMessage, MailMessage.related == related)) == 1
 
 
 def test_one_invoice_is_mailed_once(here: tuple[Flask, Ids]) -> None:
     ids = here[1]
-    made = alone(here, lambda: make_invoice(ids.emma_account).id)
+    made, related = alone(here, lambda: named(make_invoice(ids.emma_account)))
 
     def send() -> bool:
         actions.send_again(made, **parties(ids))
@@ -133,7 +139,7 @@ def test_one_invoice_is_mailed_once(here: tuple[Flask, Ids]) -> None:
 
     answers = at_once(here, 4, send)
     assert sorted(str(type(each)) for each in answers) == sorted([str(Conflict)] * 3 + [str(bool)]), answers
-    assert alone(here, lambda: count(MailMessage, MailMessage.name == "invoice_issued")) == 1
+    assert alone(here, lambda: count(MailMessage, MailMessage.related == related)) == 1
 
 
 def test_two_invitations_at_once_leave_one_open(here: tuple[Flask, Ids]) -> None:
