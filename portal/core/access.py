@@ -213,6 +213,9 @@ def verify(response: Response) -> Response:
     """
     if g.get("shop") is None or request.endpoint is None or response.status_code >= 400:
         return response
+    if request.method == "OPTIONS":
+        # Answered without the view, with the methods there are and nothing of the object.
+        return response
     rule = rule_of(current_app, request.endpoint)
     if not (request.view_args or rule.is_of_objects):
         return response

@@ -258,6 +258,9 @@ def test_another_method_is_405(world: World, things: Things, login: Login, key: 
     client = signed_in(login, "emma")
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - taken:
         assert client.open(path, method=method).status_code in (400, 405), f"{method} {path}"
+    # Which methods there are is told, and nothing of what is behind them.
+    told = client.open(path, method="OPTIONS")
+    assert (told.status_code, told.data) == (200, b""), f"OPTIONS {path}"
 
 
 def replayed(client: PageClient) -> PageClient:
