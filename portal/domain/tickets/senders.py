@@ -43,7 +43,10 @@ def may_answer(staff: Staff) -> bool:
 
 
 def places_of(address: str) -> dict[int, Place]:
-    """The accounts of exactly this address: its memberships, then accounts billed there, then contact persons."""
+    """The accounts of exactly this address: its memberships, then accounts billed there, then contact persons.
+
+    Archived ones are none: beside a live one they would leave it open which of the two is meant.
+    """
     found: dict[int, Place] = {}
     accounts = db.session.execute(
         sa.select(Customer.id, Customer.name)
@@ -51,8 +54,10 @@ def places_of(address: str) -> dict[int, Place]:
         .order_by(Customer.id)
     ).all()
     own = {row.id for row in accounts}
-    members = sa.select(Person, Membership.customer_id, Membership.role).join(
-        Membership, Membership.person_id == Person.id
+    members = (
+        sa.select(Person, Membership.customer_id, Membership.role)
+        .join(Membership, Membership.person_id == Person.id)
+        .join(Customer, sa.and_(Customer.id == Membership.customer_id, Customer.archived_at.is_(None)))
     )
     for person, customer_id, role in db.session.execute(
         members.where(Person.email == address).order_by(Membership.id)
@@ -63,7 +68,11 @@ def places_of(address: str) -> dict[int, Place]:
         )
     for row in accounts:
         found.setdefault(row.id, Place(row.id, Writer(None, row.name), own=True))
-    contacts = sa.select(ContactPerson.customer_id, ContactPerson.name).where(ContactPerson.email == address)
+    contacts = (
+        sa.select(ContactPerson.customer_id, ContactPerson.name)
+        .join(Customer, sa.and_(Customer.id == ContactPerson.customer_id, Customer.archived_at.is_(None)))
+        .where(ContactPerson.email == address)
+    )
     for row in db.session.execute(contacts.order_by(ContactPerson.id)):
         found.setdefault(row.customer_id, Place(row.customer_id, Writer(None, row.name)))
     return found

@@ -346,6 +346,30 @@ def test_an_archived_account_gets_nothing(ids: Any) -> None:
     assert take(read(to=address(ours))) == Outcome(Done.DROPPED, "the account is archived")
 
 
+@pytest.mark.parametrize("how", ["member", "contact"])
+def test_an_archived_account_beside_a_live_one_hides_nothing(ids: Any, how: str) -> None:
+    old = add_account("old@elsewhere.example")
+    old.archived_at = START
+    db.session.flush()
+    if how == "member":
+        db.session.get_one(Customer, ids.emma_account).email = "billing@emma.example"
+        db.session.add(Membership(person_id=ids.emma, customer_id=old.id, role=Role.OWNER, created_at=START))
+    else:
+        for account in (old.id, ids.emma_account):
+            make_contact(account)
+    outcome = take(read(sender="emma@example.com" if how == "member" else "anna@example.net"))
+    assert outcome.done is Done.OPENED
+    assert db.session.get_one(Ticket, outcome.ticket_id).customer_id == ids.emma_account
+
+
+def test_who_has_an_archived_account_only_is_unknown(ids: Any) -> None:
+    make_contact(ids.emma_account)
+    db.session.get_one(Customer, ids.emma_account).archived_at = START
+    for number, sender in enumerate(("emma@example.com", "anna@example.net")):
+        mail = read(sender=sender, message_id=f"<{number}@x.example>")
+        assert take(mail) == Outcome(Done.DROPPED, "nobody knows the sender")
+
+
 def test_a_ticket_of_another_account_is_not_reached(ids: Any) -> None:
     """A mail about an account whose ticket is, wrongly, of another one opens a new one at its own."""
     ticket = make_ticket(ids.jan_account)
