@@ -11,11 +11,11 @@ from flask_babel import ngettext
 
 from portal.core import clock
 from portal.core.shops import current_shop
+from portal.domain.collections.revoking import Consequences
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments.models import Payment
 from portal.domain.payments.saving import Ending
 from portal.domain.subscriptions.paid_with import MethodRow
-from portal.domain.subscriptions.revoking import Consequences
 from portal.domain.subscriptions.rows import SubscriptionRow
 
 ICONS = {MethodKind.SEPA: "building-bank", MethodKind.CARD: "credit-card"}
@@ -81,6 +81,20 @@ def told(ending: Ending) -> tuple[str, str]:
             return _("Nothing was saved. You can try again."), "warning"
 
 
+def was_removed(name: str, done: Consequences | None) -> str:
+    """What to say of one that is taken back, and what pays now what it paid."""
+    other = name_of(done.successor) if done is not None and done.successor is not None else None
+    if done is None or other is None or not (done.moving or done.plans):
+        return str(_("%(name)s was removed.", name=name))
+    if done.plans:
+        return str(
+            _("%(name)s was removed. What it paid is paid with %(other)s now.", name=name, other=other)
+        )
+    return str(
+        _("%(name)s was removed. Your subscriptions are paid with %(other)s now.", name=name, other=other)
+    )
+
+
 def revoke_page(method: PaymentMethod, found: Consequences, under_way: list[Payment]) -> dict[str, Any]:
     """What ``payment_methods/revoke.html`` reads."""
     successor = found.successor
@@ -90,6 +104,7 @@ def revoke_page(method: PaymentMethod, found: Consequences, under_way: list[Paym
         "allowed": found.is_allowed,
         "depending": found.depending,
         "moving": found.moving,
+        "plans": ", ".join(found.plans),
         "successor": None if successor is None else f"{successor.kind.label} {successor.masked}".strip(),
         "under_way": debits(method, [], under_way),
     }

@@ -20,6 +20,7 @@ from portal.core.forms import checked_by_form
 from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
+from portal.domain.collections import revoking
 from portal.domain.methods import actions, queries
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments import mandates, registry, saving
@@ -30,7 +31,7 @@ from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import account_language
 from portal.domain.shops.models import Mode
 from portal.domain.shops.queries import get_shop
-from portal.domain.subscriptions import paid_with, revoking
+from portal.domain.subscriptions import paid_with
 from portal.extensions import db, limiter
 
 log = logging.getLogger(__name__)
@@ -212,16 +213,7 @@ def revoke(public_id: str) -> ResponseReturnValue:
         form.refuse(error)
         return _revoke_page(_load(public_id), form), 409
     db.session.commit()
-    if done is not None and done.moving and done.successor is not None:
-        successor = pages.name_of(done.successor)
-        text = _(
-            "%(name)s was removed. Your subscriptions are paid with %(other)s now.",
-            name=name,
-            other=successor,
-        )
-        flash(text, "success")
-    else:
-        flash(_("%(name)s was removed.", name=name), "success")
+    flash(pages.was_removed(name, done), "success")
     return redirect(url_for("payment_methods.index"), 303)
 
 

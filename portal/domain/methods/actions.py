@@ -62,7 +62,7 @@ def invalidate(method: PaymentMethod, *, reason: str, actor: Actor, now: datetim
 
 
 def revoke(method: PaymentMethod, *, actor: Actor, now: datetime) -> None:
-    """The customer takes it back. For ``subscriptions.revoking``, which looks what depends on it; locked too."""
+    """The customer takes it back. For ``collections.revoking``, which looks what depends on it; locked too."""
     if LIFE.next(method.status, Move.REVOKE) is not None:
         method.revoked_at = now
         _move(method, Move.REVOKE, actor=actor, now=now)

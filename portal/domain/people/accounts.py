@@ -45,6 +45,7 @@ def create_customer(wanted: NewCustomer, *, now: datetime, actor: Actor) -> Cust
     Raises ``Conflict`` when an account is billed at this address already, and ``DomainError`` for a business's
     detail of a consumer, a country that is no code, or a VAT number that cannot be one.
     """
+    queries.hold_new_accounts()
     if queries.find_customer_by_email(wanted.email) is not None:
         raise Conflict(_l("There is an account with this e-mail address already."), "email")
     details.check_kind(wanted.kind, wanted.company, wanted.vat_number, wanted.chamber_number)

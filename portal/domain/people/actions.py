@@ -117,6 +117,7 @@ def confirm(token: OneTimeToken, password: str, *, page_language: str, now: date
     person.password_hash = passwords.hash_password(password)
     person.confirmed_at = person.confirmed_at or now
     audit.record("person.confirmed", person, actor=Actor.person(person), now=now)
+    queries.hold_new_accounts()
     asked = claims.come_to_accounts(person, now=now)
     if not asked and not queries.count_accounts(person.id)[0]:
         claims.open_account(person, shop, page_language=page_language, now=now)

@@ -11,6 +11,7 @@ from portal.core.errors import NotFound
 from portal.core.principals import MembershipInfo, PersonPrincipal, SignedIn
 from portal.core.sessions import SessionRow
 from portal.core.statements import Statement, bound
+from portal.core.tenancy import current_shop_id
 from portal.domain.people.models import (
     ContactPerson,
     Customer,
@@ -22,6 +23,7 @@ from portal.domain.people.models import (
     TokenPurpose,
 )
 from portal.domain.people.permissions import PERMISSIONS, Permission, permissions_of
+from portal.domain.shops.models import Shop
 from portal.extensions import db
 
 #: How a person is held. Who merely names them, as a message does, need not wait for that, holding an account meanwhile.
@@ -161,6 +163,17 @@ def find_customer_by_email(email: str) -> Customer | None:
     """The oldest account of this shop that is billed at an address."""
     return db.session.scalar(
         sa.select(Customer).where(Customer.email == normal_email(email)).order_by(Customer.id).limit(1)
+    )
+
+
+def hold_new_accounts() -> None:
+    """Who looks whether an account is there, to open it otherwise, does so one at a time in a shop: it is held.
+
+    No row can be held that is not there yet, and an address may have several accounts, so nothing else refuses a
+    second one. A person is held before the shop, and who only names the shop need not wait.
+    """
+    db.session.execute(
+        sa.select(Shop.id).where(Shop.id == current_shop_id()).with_for_update(key_share=HOLD["key_share"])
     )
 
 

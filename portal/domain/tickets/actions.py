@@ -11,7 +11,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
-from portal.core import audit, links, storing
+from portal.core import audit, clock, links, storing
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
 from portal.core.tables import new_public_id
@@ -19,6 +19,7 @@ from portal.core.uploads import Upload
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode
 from portal.domain.shops.numbers import draw_number
+from portal.domain.shops.queries import get_shop
 from portal.domain.tickets import mails
 from portal.domain.tickets.models import (
     AuthorKind,
@@ -207,9 +208,10 @@ def change_status(ticket_id: int, move: Move, *, author: Author, now: datetime) 
     ``Conflict`` while what the ticket asks for waits for a decision of its own.
     """
     ticket = lock_ticket(ticket_id)
-    reason = why_undecided(ticket) if move in ENDING else None
-    if reason is not None:
-        raise Conflict(reason)
+    if move in ENDING:
+        today = clock.today(get_shop(ticket.shop_id).time_zone, now)
+        if (reason := why_undecided(ticket, today=today)) is not None:
+            raise Conflict(reason)
     if move_ticket(ticket, move, actor=of_staff(author), now=now) is TicketStatus.RESOLVED:
         mails.resolved(ticket, now=now)
     return ticket

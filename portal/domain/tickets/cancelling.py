@@ -7,6 +7,9 @@ What the shop can decide while it waits (P-OFF-SUP). The date is the law's and t
 | approve and cancel | waits for its day | ends on that day | resolved | cancellation decided |
 | reject and keep | withdrawn | goes on, with the bill that was held | rejected | cancellation decided |
 | (the customer takes it back) | withdrawn | goes on | closed | cancellation withdrawn |
+
+It is decided once: what was approved stays so, though the customer's thanks open its ticket again, and only they may
+take it back. They say so in the ticket, which tells the shop, whatever became of that one meanwhile.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from portal.core.errors import Conflict, DomainError
 from portal.domain.subscriptions import cancelling
 from portal.domain.subscriptions.cancelling import Reason, subscription_cancelled
 from portal.domain.subscriptions.models import ChangeKind, ChangeStatus, Subscription, SubscriptionChange
-from portal.domain.subscriptions.standing import find_waiting, lock_subscription
+from portal.domain.subscriptions.standing import find_waiting, lock_subscription, today_of
 from portal.domain.tickets import mails
 from portal.domain.tickets.actions import (
     Author,
@@ -41,7 +44,7 @@ from portal.domain.tickets.actions import (
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
-from portal.domain.tickets.undecided import TICKET
+from portal.domain.tickets.undecided import APPROVED, TICKET, approved_on
 from portal.extensions import db
 
 DECIDED = _l("This cancellation was decided already. Please look again.")
@@ -93,7 +96,8 @@ def withdraw_cancellation(subscription_id: int, *, author: Author, now: datetime
     if change is None:
         return False
     ticket = find_ticket(change)
-    if ticket is not None and ticket.status in RUNNING:
+    if ticket is not None:
+        # Of one that ended with the approval too the shop hears: the reply opens it again.
         said = Said(_("I take the cancellation back: the subscription goes on."))
         reply(ticket.id, said, author=author, now=now)
         end_by_itself(ticket.id, Move.CLOSE, actor=actor, now=now)
@@ -118,8 +122,11 @@ def decide_cancellation(
     change = find_waiting(subscription.id, ChangeKind.CANCEL)
     if change is None or change.data.get(TICKET) != ticket.public_id or ticket.status not in RUNNING:
         raise Conflict(DECIDED)
+    if approved_on(change) is not None:
+        raise Conflict(DECIDED)
     actor = of_staff(author)
     if approves:
+        change.data = {**change.data, APPROVED: today_of(subscription, now).isoformat()}
         audit.record(
             "subscription.cancellation_approved",
             subscription,

@@ -176,7 +176,7 @@ def _match(mail: InboundMail, answered: MailMessage | None, shop: Shop) -> _Matc
         raise _Dropped("several accounts have this address" if several else "this person may not write")
     if staff is not None:
         raise _Dropped("staff answer by the mail that they got")
-    company = senders.company_of(sender, shop)
+    company = senders.company_of(sender, shop, is_proved=_is_proved(mail))
     if company is None:
         raise _Dropped("nobody knows the sender")
     known = earlier is not None and earlier.customer_id == company
@@ -254,8 +254,12 @@ def _said(mail: InboundMail) -> Said | None:
         shown = ", ".join(mail_text.escaped(name) for name in missing[:_NAMES_SHOWN])
         shown += "…" if len(missing) > _NAMES_SHOWN else ""
         parts.append(_("Not kept, as files of this kind or size are not taken: %(names)s", names=shown))
-    proved = mail.sender is not None and mail.sender.rpartition("@")[2] in mail.signed_by
-    return Said("\n\n".join(parts), kept, mail=ByMail(mail.message_id, proved))
+    return Said("\n\n".join(parts), kept, mail=ByMail(mail.message_id, _is_proved(mail)))
+
+
+def _is_proved(mail: InboundMail) -> bool:
+    """Whether the sender's own domain signed it, as far as a server says that is trusted."""
+    return mail.sender is not None and mail.sender.rpartition("@")[2] in mail.signed_by
 
 
 def _files(mail: InboundMail) -> tuple[list[Upload], list[str]]:

@@ -6,26 +6,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from portal.domain.people.models import ContactPerson, Customer, Membership, Person, Staff
+from portal.domain.people.models import ContactPerson, Customer, CustomerKind, Membership, Person, Staff
 from portal.domain.people.permissions import Permission, permissions_of
 from portal.domain.people.recipients import ANSWER
 from portal.domain.shops.models import Shop
+from portal.domain.tickets.public_providers import is_public
 from portal.extensions import db
-
-_PUBLIC = """
-aol.com bluewin.ch btinternet.com caiway.nl chello.nl comcast.net fastmail.com fastmail.fm free.fr
-freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hetnet.nl hey.com home.nl
-hotmail.be hotmail.co.uk hotmail.com hotmail.de hotmail.fr hotmail.nl icloud.com kpnmail.nl kpnplanet.nl
-laposte.net live.be live.co.uk live.com live.fr live.nl mac.com mail.com mail.ru mailbox.org
-mailfence.com me.com msn.com online.nl onsbrabantnet.nl orange.fr outlook.be outlook.com outlook.de
-outlook.fr outlook.nl planet.nl pm.me posteo.de posteo.net proton.me protonmail.ch protonmail.com qq.com
-quicknet.nl rocketmail.com scarlet.be skynet.be solcon.nl startmail.com t-online.de tele2.nl telenet.be
-telfort.nl tiscali.nl tuta.com tuta.io tutanota.com upcmail.nl versatel.nl web.de wxs.nl xs4all.nl
-yahoo.be yahoo.co.uk yahoo.com yahoo.de yahoo.fr yahoo.nl yandex.com yandex.ru zeelandnet.nl ziggo.nl
-zohomail.com zonnet.nl
-"""
-#: Where anybody gets an address: who writes from there is known by the whole address only.
-PUBLIC_PROVIDERS = frozenset(_PUBLIC.split())
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,10 @@ def may_answer(staff: Staff) -> bool:
 
 
 def places_of(address: str) -> dict[int, Place]:
-    """The accounts of exactly this address: its memberships, then accounts billed there, then contact persons."""
+    """The accounts of exactly this address: its memberships, then accounts billed there, then contact persons.
+
+    Archived ones are none: beside a live one they would leave it open which of the two is meant.
+    """
     found: dict[int, Place] = {}
     accounts = db.session.execute(
         sa.select(Customer.id, Customer.name)
@@ -65,8 +54,10 @@ def places_of(address: str) -> dict[int, Place]:
         .order_by(Customer.id)
     ).all()
     own = {row.id for row in accounts}
-    members = sa.select(Person, Membership.customer_id, Membership.role).join(
-        Membership, Membership.person_id == Person.id
+    members = (
+        sa.select(Person, Membership.customer_id, Membership.role)
+        .join(Membership, Membership.person_id == Person.id)
+        .join(Customer, sa.and_(Customer.id == Membership.customer_id, Customer.archived_at.is_(None)))
     )
     for person, customer_id, role in db.session.execute(
         members.where(Person.email == address).order_by(Membership.id)
@@ -77,7 +68,11 @@ def places_of(address: str) -> dict[int, Place]:
         )
     for row in accounts:
         found.setdefault(row.id, Place(row.id, Writer(None, row.name), own=True))
-    contacts = sa.select(ContactPerson.customer_id, ContactPerson.name).where(ContactPerson.email == address)
+    contacts = (
+        sa.select(ContactPerson.customer_id, ContactPerson.name)
+        .join(Customer, sa.and_(Customer.id == ContactPerson.customer_id, Customer.archived_at.is_(None)))
+        .where(ContactPerson.email == address)
+    )
     for row in db.session.execute(contacts.order_by(ContactPerson.id)):
         found.setdefault(row.customer_id, Place(row.customer_id, Writer(None, row.name)))
     return found
@@ -95,18 +90,24 @@ def only_place(places: dict[int, Place]) -> Place | None:
     return None
 
 
-def company_of(address: str, shop: Shop) -> int | None:
-    """The only account at the address's domain, where that is a company's own and not the shop's; else None."""
+def company_of(address: str, shop: Shop, *, is_proved: bool) -> int | None:
+    """The only account at the address's domain, where that is a business's own domain and not the shop's; else None.
+
+    ``is_proved`` says that this domain signed the mail. domain.md ("Support") lets the sender's company domain do. This
+    is its narrowest reading, as the shop's answer goes to the account: a stranger who is taken for a colleague is read
+    by it. Anybody can write any sender, no list of public providers is whole, and a consumer has no colleagues. So the
+    mail is signed, the account is a business's, and no other account of any kind is there.
+    """
     domain = address.rpartition("@")[2]
-    if domain in PUBLIC_PROVIDERS or domain == shop.email.lower().rpartition("@")[2]:
+    if not is_proved or is_public(domain) or domain == shop.email.lower().rpartition("@")[2]:
         return None
     ends = f"@{domain}"
     works_here = sa.select(Staff.id).where(Staff.email.endswith(ends, autoescape=True)).limit(1)
     if db.session.scalar(works_here) is not None:
         return None
-    found = db.session.scalars(
-        sa.select(Customer.id)
+    found = db.session.execute(
+        sa.select(Customer.id, Customer.kind)
         .where(sa.func.lower(Customer.email).endswith(ends, autoescape=True), Customer.archived_at.is_(None))
         .limit(2)
     ).all()
-    return found[0] if len(found) == 1 else None
+    return found[0].id if len(found) == 1 and found[0].kind is CustomerKind.BUSINESS else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,14 +17,16 @@ from portal.extensions import db
 
 #: Under which name a change of a subscription holds the public id of its ticket.
 TICKET = "ticket"
+#: Under which name a cancellation holds the day on which the shop approved it.
+APPROVED = "approved_on"
 
 
-def why_undecided(ticket: Ticket) -> Any:
-    """The sentence that says how this ticket ends; None for one that any move may end."""
+def why_undecided(ticket: Ticket, *, today: date) -> Any:
+    """The sentence that says how this ticket ends; None for one that any move may end. ``today`` is the shop's."""
     match ticket.type:
         case TicketType.DISPUTE if _is_disputing(ticket):
             return _l("A dispute ends by its answer: a credit note, a correction, or a no with its reason.")
-        case TicketType.CANCEL_SUBSCRIPTION if find_waiting_of(ticket) is not None:
+        case TicketType.CANCEL_SUBSCRIPTION if _may_be_kept(ticket, today):
             return _l("A cancellation ends by its decision: approve and cancel, or reject and keep.")
         case TicketType.BILLING if _asks_for_plan(ticket):
             return _l("A payment plan ends by its answer: agree, or refuse with a reason.")
@@ -36,6 +39,18 @@ def find_waiting_of(ticket: Any) -> SubscriptionChange | None:
         return None
     change = find_waiting(ticket.subscription_id, ChangeKind.CANCEL)
     return change if change is not None and change.data.get(TICKET) == ticket.public_id else None
+
+
+def approved_on(change: SubscriptionChange) -> date | None:
+    """The day on which the shop approved a cancellation; what was approved in writing is not decided again."""
+    day = change.data.get(APPROVED)
+    return None if day is None else date.fromisoformat(day)
+
+
+def _may_be_kept(ticket: Ticket, today: date) -> bool:
+    """Whether the shop has a choice: not once it approved, nor from the day on which the subscription ends."""
+    change = find_waiting_of(ticket)
+    return change is not None and approved_on(change) is None and change.effective_on > today
 
 
 def _is_disputing(ticket: Ticket) -> bool:

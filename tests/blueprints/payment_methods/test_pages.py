@@ -13,6 +13,8 @@ from flask import Flask
 
 from portal.core import clock, outbox
 from portal.core.audit import AuditEntry
+from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan, PlanStatus
+from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments import saving
 from portal.domain.payments.models import Payment, PaymentStatus
@@ -25,7 +27,7 @@ from tests.cast import START, Ids
 from tests.domain.invoices.test_queries import plans
 from tests.page_client import PageClient
 from tests.pages import links, neighbour, row_headers, text
-from tests.rows import HOSTILE, make_charge, make_method, make_subscription
+from tests.rows import HOSTILE, make_case, make_charge, make_method, make_subscription
 from tests.statements import counted
 
 LIST = "/customer/payment-methods"
@@ -64,6 +66,23 @@ def become(on_stage: Stage, ids: Ids, role: Role) -> None:
     with on_stage():
         of_emma = sa.select(Membership).where(Membership.person_id == ids.emma)
         db.session.scalars(of_emma).one().role = role
+
+
+def paid_by(method: PaymentMethod, ids: Ids, status: PlanStatus = PlanStatus.ACTIVE) -> PaymentPlan:
+    """A payment plan of Emma's, in a case of its own, that a method pays."""
+    case = make_case(ids.emma_account, status=CaseStatus.WITH_PLAN)
+    plan = PaymentPlan(
+        case_id=case.id,
+        status=status,
+        instalment_count=2,
+        currency="EUR",
+        total_minor=12100,
+        payment_method_id=method.id,
+        created_at=START,
+    )
+    db.session.add(plan)
+    db.session.flush()
+    return plan
 
 
 class TestList:
@@ -308,6 +327,77 @@ class TestRevoke:
         assert self.revoke(login, public_id).status_code == 303
         with on_stage():
             assert list(db.session.scalars(sa.select(Subscription.payment_method_id))) == [None]
+
+    @pytest.mark.parametrize("status", PLAN_AGREED)
+    def test_it_stays_while_a_payment_plan_has_nothing_else(
+        self, login: Login, on_stage: Stage, ids: Ids, status: PlanStatus
+    ) -> None:
+        with on_stage():
+            method = make_method(ids.emma_account)
+            make_method(ids.emma_account, mode=Mode.LIVE)
+            plan = paid_by(method, ids, status=status)
+            case = db.session.get_one(CollectionCase, plan.case_id).number
+            public_id = method.public_id
+        page = visit(login, f"{LIST}/{public_id}/revoke")
+        assert "cannot be removed yet" in text(page) and f"A payment plan is paid with it: {case}" in text(
+            page
+        )
+        answer = self.revoke(login, public_id)
+        assert answer.status_code == 409 and f"A payment plan is paid with this ({case})" in text(answer)
+        with on_stage():
+            assert of(public_id).status is MethodStatus.VALID
+            assert db.session.scalars(sa.select(PaymentPlan.payment_method_id)).one() == of(public_id).id
+            assert events("method") == [] and outbox.find(saving.END, str(of(public_id).id)) is None
+
+    @pytest.mark.parametrize("with_subscription", [False, True])
+    def test_payment_plans_go_to_the_default_too(
+        self, login: Login, on_stage: Stage, ids: Ids, with_subscription: bool
+    ) -> None:
+        with on_stage():
+            heir = make_method(ids.emma_account, masked="Visa 2", is_default=True)
+            gone = make_method(ids.emma_account, masked="Visa 3")
+            over = paid_by(gone, ids, status=PlanStatus.COMPLETED)
+            plan = paid_by(gone, ids)
+            if with_subscription:
+                make_subscription(ids.emma_account, payment_method_id=gone.id)
+            names, plans = (gone.public_id, heir.public_id), (over.id, plan.id)
+        assert "is paid with Direct debit Visa 2 from then on" in text(
+            visit(login, f"{LIST}/{names[0]}/revoke")
+        ).replace("\xa0", " ")
+        with clock.frozen(START):
+            emma = login("emma", now=START)
+            answer = emma.send(f"{LIST}/{names[0]}/revoke", {"successor": names[1]})
+            assert "What it paid is paid with Visa 2 now" in text(emma.get(answer.location)).replace(
+                "\xa0", " "
+            )
+        with on_stage():
+            paid = [db.session.get_one(PaymentPlan, each).payment_method_id for each in plans]
+            assert paid == [of(names[0]).id, of(names[1]).id], "one that is over stays as it was"
+            assert events("plan") == ["plan.method_changed"]
+
+    @pytest.mark.parametrize("status", [PlanStatus.COMPLETED, PlanStatus.BROKEN, PlanStatus.CANCELLED])
+    def test_a_plan_that_is_over_keeps_nothing(
+        self, login: Login, on_stage: Stage, ids: Ids, status: PlanStatus
+    ) -> None:
+        with on_stage():
+            method = make_method(ids.emma_account)
+            paid_by(method, ids, status=status)
+            public_id = method.public_id
+        assert "payment plan" not in text(visit(login, f"{LIST}/{public_id}/revoke")).lower()
+        assert self.revoke(login, public_id).status_code == 303
+        with on_stage():
+            assert of(public_id).status is MethodStatus.REVOKED and events("plan") == []
+
+    def test_nothing_goes_to_a_method_of_the_other_mode(
+        self, login: Login, on_stage: Stage, ids: Ids
+    ) -> None:
+        with on_stage():
+            live = make_method(ids.emma_account, mode=Mode.LIVE, is_default=True)
+            gone = make_method(ids.emma_account)
+            make_subscription(ids.emma_account, payment_method_id=gone.id)
+            names = gone.public_id, live.public_id
+        assert "cannot be removed yet" in text(visit(login, f"{LIST}/{names[0]}/revoke"))
+        assert self.revoke(login, *names).status_code == 409
 
     def test_the_default_goes_on_to_another(self, login: Login, on_stage: Stage, ids: Ids) -> None:
         heir = saved(on_stage, ids.emma_account)

@@ -12,8 +12,9 @@ from flask import Flask
 
 from portal.core import database
 from portal.core.audit import Actor
-from portal.core.errors import Conflict
+from portal.core.errors import Conflict, DomainError
 from portal.core.tenancy import shop_scope
+from portal.domain.collections import plans, revoking
 from portal.domain.collections.models import (
     CaseStatus,
     CollectionCase,
@@ -24,6 +25,7 @@ from portal.domain.collections.models import (
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices import booking
 from portal.domain.invoices.models import Document
+from portal.domain.methods.models import MethodStatus, PaymentMethod
 from portal.domain.people.models import Person, Staff
 from portal.domain.tickets.models import Ticket
 from portal.domain.tickets.plans import agree_plan, request_plan
@@ -31,7 +33,7 @@ from portal.extensions import db
 from tests.cast import START, Ids
 from tests.domain.invoices.paying import attempt
 from tests.domain.people.test_at_once import at_once, here, on_postgresql
-from tests.rows import make_case
+from tests.rows import make_case, make_method
 
 __all__ = ["here", "on_postgresql"]
 
@@ -109,3 +111,35 @@ def test_agreed_to_while_it_is_paid_it_ends_one_way(here: tuple[Flask, Ids], cas
         ),
     )
     assert (found, plan) == (CaseStatus.PAID, PlanStatus.CANCELLED) and parts in (0, 3)
+
+
+def test_a_plan_is_never_left_with_a_method_that_is_taken_back_at_once(
+    here: tuple[Flask, Ids], case: int
+) -> None:
+    app, ids = here
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        plan_id, saskia = ask(ids, case), db.session.get_one(Staff, ids.saskia)
+        agree_plan(plan_id, "", today=date(2027, 1, 31), author=saskia, now=START)
+        method = make_method(ids.emma_account)
+        method_id, public_id = method.id, method.public_id
+        db.session.commit()
+
+    def pay_with() -> None:
+        plans.pay_with(plan_id, public_id, actor=Actor.system("test"), now=START)
+
+    def revoke() -> None:
+        found = db.session.get_one(PaymentMethod, method_id)
+        revoking.revoke_method(found, successor=None, actor=Actor.system("test"), now=START)
+
+    todo = iter([revoke, pay_with] * 2)
+    answers = at_once(here, 4, lambda: next(todo)())
+    assert all(answer is None or isinstance(answer, DomainError) for answer in answers), answers
+    paid_with, status = look(
+        here,
+        lambda: (
+            db.session.get_one(PaymentPlan, plan_id).payment_method_id,
+            db.session.get_one(PaymentMethod, method_id).status,
+        ),
+    )
+    assert (paid_with, status) in ((method_id, MethodStatus.VALID), (None, MethodStatus.REVOKED))

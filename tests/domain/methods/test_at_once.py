@@ -13,11 +13,11 @@ from portal.core.audit import Actor, AuditEntry
 from portal.core.errors import Conflict
 from portal.core.money import Money
 from portal.core.tenancy import shop_scope
+from portal.domain.collections import revoking
 from portal.domain.methods import actions
 from portal.domain.methods.models import MethodStatus, PaymentMethod
 from portal.domain.payments import saving
 from portal.domain.payments.provider import Method, ProviderPayment, ProviderStatus, SavedMethod, SavedRef
-from portal.domain.subscriptions import revoking
 from portal.extensions import db
 from tests.cast import START, Ids
 from tests.domain.people.test_at_once import at_once, here, on_postgresql

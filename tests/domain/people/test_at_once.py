@@ -13,10 +13,21 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import database
-from portal.core.errors import NotFound
+from portal.core.audit import Actor
+from portal.core.errors import Conflict, NotFound
 from portal.core.mailer import MailMessage
 from portal.core.tenancy import shop_scope
-from portal.domain.people import actions, claims, details, emails, logins, passwords, queries, tokens
+from portal.domain.people import (
+    accounts,
+    actions,
+    claims,
+    details,
+    emails,
+    logins,
+    passwords,
+    queries,
+    tokens,
+)
 from portal.domain.people.models import Customer, LoginEvent, OneTimeToken, Person, Role, TokenPurpose
 from portal.domain.tickets.actions import NewTicket, Said, open_ticket
 from portal.domain.tickets.models import TicketType
@@ -138,6 +149,54 @@ def test_using_a_link(here: tuple[Flask, Ids]) -> None:
         assert len(db.session.scalars(of_noor).all()) == 1
 
     alone(here, check)
+
+
+def customers_at(email: str) -> list[Customer]:
+    return list(db.session.scalars(sa.select(Customer).where(Customer.email == email)))
+
+
+def test_making_a_customer(here: tuple[Flask, Ids]) -> None:
+    """No index refuses a second account at an address, as several may have one: who looks first holds the shop."""
+
+    def make() -> str:
+        wanted = accounts.NewCustomer(email="New@example.net", name="New")
+        return accounts.create_customer(wanted, now=START, actor=Actor.system("test")).email
+
+    answers = at_once(here, 4, make)
+    assert [a for a in answers if a == "new@example.net"] == ["new@example.net"], answers
+    assert sum(isinstance(a, Conflict) for a in answers) == 3, answers
+    assert alone(here, lambda: len(customers_at("new@example.net"))) == 1
+
+
+@pytest.mark.postgres
+def test_who_confirms_while_the_shop_opens_their_account_gets_that_one(
+    on_postgresql: tuple[Flask, Ids],
+) -> None:
+    app, ids = on_postgresql
+    wanted = actions.Registration(email="sofie@example.com", given_name="Sofie", family_name="Bos")
+    sofie = alone(on_postgresql, lambda: actions.register(wanted, page_language="en", now=START).id)
+    secret = alone(on_postgresql, lambda: tokens.issue(TokenPurpose.CONFIRM, sofie, now=START))
+
+    def confirm() -> None:
+        link = tokens.find(secret, TokenPurpose.CONFIRM, now=START)
+        assert link is not None
+        actions.confirm(link, CHOSEN, page_language="en", now=START)
+
+    confirming = threading.Thread(target=lambda: alone(on_postgresql, confirm))
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        made = accounts.NewCustomer(email=wanted.email, name="Sofie Bos")
+        account_id = accounts.create_customer(made, now=START, actor=Actor.system("test")).id
+        confirming.start()
+        wait_until_somebody_waits(app)
+        db.session.commit()
+    confirming.join(30)
+
+    def check() -> None:
+        (account,) = customers_at(wanted.email)
+        assert account.id == account_id and queries.find_membership(sofie, account.id) is not None
+
+    alone(on_postgresql, check)
 
 
 def test_logging_in(here: tuple[Flask, Ids]) -> None:

@@ -29,8 +29,10 @@ from portal.domain.subscriptions.models import (
 )
 from portal.domain.subscriptions.standing import read_whole
 from portal.domain.subscriptions.states import RUNNING
+from portal.domain.tickets.actions import Said, change_status, reply
 from portal.domain.tickets.cancelling import decide_cancellation, request_cancellation, withdraw_cancellation
 from portal.domain.tickets.models import Ticket, TicketMessage, TicketStatus, TicketType
+from portal.domain.tickets.states import Move
 from portal.extensions import db
 from tests.domain.invoices.paying import attempt, book, reverse
 from tests.domain.subscriptions.looking import ACTOR, changes, events, ledger, mails, notes, november
@@ -359,14 +361,14 @@ def test_on_its_date_it_is_too_late(ids: Any) -> None:
     assert changes(subscription) == [(ChangeKind.CANCEL, ChangeStatus.WAITING)]
 
 
-def test_a_ticket_that_the_shop_ended_stays_as_it_is(ids: Any) -> None:
+def test_in_a_ticket_that_the_shop_ended_it_is_said_too(ids: Any) -> None:
     subscription, _invoice = make_billed(ids.emma_account)
     ask(subscription, ids)
     ticket = db.session.query(Ticket).one()
     ticket.status = TicketStatus.RESOLVED
     db.session.flush()
     assert take_back(subscription, ids)
-    assert ticket.status is TicketStatus.RESOLVED
+    assert ticket.status is TicketStatus.CLOSED and mails()[-1] == "ticket_replied"
 
 
 # The date comes.
@@ -434,8 +436,55 @@ def test_what_the_shop_approves_ends_on_its_day_and_the_customer_may_still_take_
     assert events()[2:] == [
         "subscription.cancellation_approved", "ticket.answered", "ticket.in_review", "ticket.resolved",
     ]  # fmt: skip
+    known = len(mails())
     assert take_back(subscription, ids, 13)
-    assert db.session.query(Ticket).one().status is TicketStatus.RESOLVED
+    assert db.session.query(Ticket).one().status is TicketStatus.CLOSED
+    assert mails()[known:] == ["cancellation_withdrawn", "ticket_replied"], "the shop hears of it"
+    assert db.session.query(TicketMessage).order_by(TicketMessage.id.desc()).first().body == (
+        "I take the cancellation back: the subscription goes on."
+    )
+
+
+@pytest.mark.parametrize("approves", [True, False])
+def test_what_was_approved_is_not_decided_again_though_its_ticket_opens(ids: Any, approves: bool) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    ask(subscription, ids)
+    decide(True, ids)
+    ticket = db.session.query(Ticket).one()
+    emma, saskia = db.session.get_one(Person, ids.emma), db.session.get_one(Staff, ids.saskia)
+    reply(ticket.id, Said("Thanks"), author=emma, now=november(13))
+    known = (changes(subscription), events(), mails())
+    with pytest.raises(Conflict, match="already"):
+        decide(approves, ids, 13)
+    assert (changes(subscription), events(), mails()) == known
+    # Nothing is left to decide, so it ends as any other.
+    change_status(ticket.id, Move.REVIEW, author=saskia, now=november(14))
+    change_status(ticket.id, Move.CLOSE, author=saskia, now=november(14))
+    assert changes(subscription) == [(ChangeKind.CANCEL, ChangeStatus.WAITING)]
+
+
+def test_of_a_new_cancellation_after_an_approved_one_the_shop_decides_again(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    ask(subscription, ids)
+    decide(True, ids)
+    take_back(subscription, ids, 13)
+    ask(subscription, ids, 14)
+    assert decide(False, ids, 15).status is ChangeStatus.WITHDRAWN
+
+
+@pytest.mark.parametrize(("day", "is_free"), [(11, False), (12, True), (13, True)])
+def test_from_its_date_on_any_move_ends_its_ticket(ids: Any, day: int, is_free: bool) -> None:
+    """Nothing can be kept then: should the run be late, nobody has to decide what decides itself."""
+    subscription, _invoice = make_billed(ids.emma_account)
+    ask(subscription, ids).effective_on = date(2026, 11, 12)
+    ticket, saskia = db.session.query(Ticket).one(), db.session.get_one(Staff, ids.saskia)
+    change_status(ticket.id, Move.REVIEW, author=saskia, now=november(11))
+    if is_free:
+        change_status(ticket.id, Move.CLOSE, author=saskia, now=november(day))
+        assert ticket.status is TicketStatus.CLOSED
+    else:
+        with pytest.raises(Conflict, match="ends by its decision"):
+            change_status(ticket.id, Move.CLOSE, author=saskia, now=november(day))
 
 
 @pytest.mark.parametrize("approves", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,8 +17,8 @@ from portal.core.audit import AuditEntry
 from portal.core.inbound_mail import InboundMail
 from portal.core.mailer import Category, Mail, MailMessage, queue
 from portal.core.tenancy import shop_scope
-from portal.domain.people.models import Customer, Membership, Role, Staff, StaffRole
-from portal.domain.tickets import actions, inbound
+from portal.domain.people.models import Customer, CustomerKind, Membership, Role, Staff, StaffRole
+from portal.domain.tickets import actions, inbound, public_providers
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.inbound import Done, Outcome, TooMany
 from portal.domain.tickets.models import (
@@ -33,6 +34,7 @@ from tests.inbound import INBOX, multipart, raw
 from tests.rows import add_message, make_contact, make_ticket
 
 LATER = START + timedelta(hours=2)
+MX = "mx.shop.example"
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,17 @@ def address(mail: MailMessage) -> str:
     found = reply_address.of(mail)
     assert found is not None
     return found
+
+
+def signed(domain: str) -> str:
+    """The header of a server that found a domain's signature right; it counts where that is ``trusted``."""
+    return f"Authentication-Results: {MX}; dkim=pass header.d={domain}"
+
+
+def add_account(email: str, kind: CustomerKind = CustomerKind.BUSINESS) -> Customer:
+    account = Customer(name=email, email=email, kind=kind, created_at=START)
+    db.session.add(account)
+    return account
 
 
 def last() -> TicketMessage:
@@ -227,6 +240,9 @@ MATCHING = [
     ("ria@example.com", "staff", "it answers a mail to staff, from another address"),
     ("old@example.com", "staff", "it answers a mail to staff, from another address"),
     ("boss@bakker.example", None, "boss@bakker.example"),
+    ("Boss@BAKKER.example", None, "boss@bakker.example"),
+    ("boss@family.example", None, "nobody knows the sender"),
+    ("boss@mixed.example", None, "nobody knows the sender"),
     ("boss@gmail.com", None, "nobody knows the sender"),
     ("boss@twice.example", None, "nobody knows the sender"),
     ("books@office.example", None, "several accounts have this address"),
@@ -242,9 +258,12 @@ def test_who_is_believed_to_have_written(ids: Any, sender: str, answers: str | N
     make_contact(ids.emma_account)
     for account in (ids.emma_account, ids.jan_account):
         make_contact(account, email="books@office.example")
-    for email in ("info@bakker.example", "someone@gmail.com", "a@twice.example", "b@twice.example"):
-        db.session.add(Customer(name=email, email=email, created_at=START))
-    db.session.add(Customer(name="x", email="gone@bygone.example", created_at=START, archived_at=START))
+    companies = ("info@bakker.example", "someone@gmail.com", "a@twice.example", "b@twice.example")
+    for email in (*companies, "info@mixed.example"):
+        add_account(email)
+    for email in ("mum@family.example", "mum@mixed.example"):
+        add_account(email, CustomerKind.CONSUMER)
+    add_account("gone@bygone.example").archived_at = START
     db.session.add(Staff(email="ria@example.com", name="Ria", role=StaffRole.READ_ONLY, created_at=START))
     db.session.add(
         Staff(email="old@example.com", name="O", role=StaffRole.OWNER, created_at=START, archived_at=START)
@@ -253,13 +272,45 @@ def test_who_is_believed_to_have_written(ids: Any, sender: str, answers: str | N
     category = Category.STAFF if answers == "staff" else Category.ACCOUNT
     to = address(sent(ids.emma_account, f"ticket:{ticket.public_id}", category)) if answers else INBOX
     before = last().id
-    outcome = take(read(sender=sender, to=to))
+    outcome = take(read("Hi", signed(sender.rpartition("@")[2]), sender=sender, to=to, trusted=MX))
     if outcome.done is Done.DROPPED:
         assert (outcome.reason, last().id) == (expected, before)
         return
     assert last().author_name == expected
     assert (outcome.ticket_id == ticket.id) is (answers is not None)
     assert outcome.done is {"staff": Done.ANSWERED, "emma": Done.ADDED, None: Done.OPENED}[answers]
+
+
+@pytest.mark.parametrize(
+    "header", [None, signed("other.example"), signed("bakker.example").replace("pass", "fail")]
+)
+def test_a_company_that_did_not_sign_is_not_believed(header: str | None) -> None:
+    """Anybody can write any sender: who is not known by their very address needs the domain's signature."""
+    add_account("info@bakker.example")
+    mail = read("Hi", *([header] if header else []), sender="boss@bakker.example", trusted=MX)
+    assert take(mail) == Outcome(Done.DROPPED, "nobody knows the sender")
+    assert take(read("Hi", signed("bakker.example"), sender="boss@bakker.example")).done is Done.DROPPED
+
+
+@pytest.mark.parametrize(
+    "domain", ["hccnet.nl", "wanadoo.nl", "libero.it", "gmail.com", "ziggo.nl", "jan.demon.nl", "plus.com"]
+)
+def test_a_stranger_at_the_same_provider_is_not_believed(domain: str) -> None:
+    """Its signature says which provider it is, and not which of its customers."""
+    add_account(f"jan@{domain}")
+    stranger = read("Private", signed(domain), sender=f"stranger@{domain}", trusted=MX)
+    assert take(stranger) == Outcome(Done.DROPPED, "nobody knows the sender")
+
+
+def test_what_is_called_like_a_provider_is_a_company() -> None:
+    add_account("info@notgmail.com")
+    assert take(read("Hi", signed("notgmail.com"), sender="x@notgmail.com", trusted=MX)).done is Done.OPENED
+
+
+def test_the_list_of_providers_holds_domains() -> None:
+    for domain in public_providers.PUBLIC_PROVIDERS:
+        assert re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain), domain
+    assert not public_providers.PUBLIC_PROVIDERS & {"co.uk", "com.au", "co.jp", "com.br", "net.au"}
 
 
 def test_staff_answer_by_mail(ids: Any) -> None:
@@ -293,6 +344,30 @@ def test_an_archived_account_gets_nothing(ids: Any) -> None:
     ours = sent(ids.emma_account)
     db.session.get_one(Customer, ids.emma_account).archived_at = START
     assert take(read(to=address(ours))) == Outcome(Done.DROPPED, "the account is archived")
+
+
+@pytest.mark.parametrize("how", ["member", "contact"])
+def test_an_archived_account_beside_a_live_one_hides_nothing(ids: Any, how: str) -> None:
+    old = add_account("old@elsewhere.example")
+    old.archived_at = START
+    db.session.flush()
+    if how == "member":
+        db.session.get_one(Customer, ids.emma_account).email = "billing@emma.example"
+        db.session.add(Membership(person_id=ids.emma, customer_id=old.id, role=Role.OWNER, created_at=START))
+    else:
+        for account in (old.id, ids.emma_account):
+            make_contact(account)
+    outcome = take(read(sender="emma@example.com" if how == "member" else "anna@example.net"))
+    assert outcome.done is Done.OPENED
+    assert db.session.get_one(Ticket, outcome.ticket_id).customer_id == ids.emma_account
+
+
+def test_who_has_an_archived_account_only_is_unknown(ids: Any) -> None:
+    make_contact(ids.emma_account)
+    db.session.get_one(Customer, ids.emma_account).archived_at = START
+    for number, sender in enumerate(("emma@example.com", "anna@example.net")):
+        mail = read(sender=sender, message_id=f"<{number}@x.example>")
+        assert take(mail) == Outcome(Done.DROPPED, "nobody knows the sender")
 
 
 def test_a_ticket_of_another_account_is_not_reached(ids: Any) -> None:

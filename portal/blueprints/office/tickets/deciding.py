@@ -179,7 +179,8 @@ def decide_cancellation(public_id: str, answer: str) -> ResponseReturnValue:
             ticket.id, approves=answer == "approve", message=message, author=author, now=now
         )
 
-    is_open = ticket.status in RUNNING and undecided.find_waiting_of(ticket) is not None
+    change = undecided.find_waiting_of(ticket) if ticket.status in RUNNING else None
+    is_open = change is not None and undecided.approved_on(change) is None
     return _decide(ticket, CANCELLATION[answer], act, is_open=is_open)
 
 

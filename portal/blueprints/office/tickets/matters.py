@@ -133,22 +133,26 @@ def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
                 "The customer cancels on the page of the subscription."
             ),
         )
-    may = staff.can(StaffPermission.SUBSCRIPTIONS_CHANGE)
+    facts = [(_("Ends on"), locale.date(change.effective_on, language(), "long"))]
+    approved_on = undecided.approved_on(change)
+    if approved_on is not None:
+        facts.append((_("Approved on"), locale.date(approved_on, language(), "long")))
+        hint = _("You approved this, so it is not decided again. Only the customer can still take it back.")
+        return Matter(_("Cancellation"), tuple(facts), hint, takes_over=(Move.REJECT,))
+    approve = Way(
+        _("Approve and cancel…"), _to(ticket, "decide_cancellation", answer="approve"), "circle-check"
+    )
+    keep = Way(_("Reject and keep…"), _to(ticket, "decide_cancellation", answer="keep"), "circle-x")
+    has_come = change.effective_on <= clock.today(current_shop().time_zone)
+    ways = (approve,) if has_come else (approve, keep)
     return Matter(
         _("Cancellation"),
-        ((_("Ends on"), locale.date(change.effective_on, language(), "long")),),
-        _("It ends on this day by itself, unless you keep it."),
-        (
-            Way(
-                _("Approve and cancel…"),
-                _to(ticket, "decide_cancellation", answer="approve"),
-                "circle-check",
-            ),
-            Way(_("Reject and keep…"), _to(ticket, "decide_cancellation", answer="keep"), "circle-x"),
-        )
-        if may
-        else (),
-        takes_over=ENDING,
+        tuple(facts),
+        _("Its day has come: it ends by itself, and can no longer be kept.")
+        if has_come
+        else _("It ends on this day by itself, unless you keep it."),
+        ways if staff.can(StaffPermission.SUBSCRIPTIONS_CHANGE) else (),
+        takes_over=(Move.REJECT,) if has_come else ENDING,
     )
 
 

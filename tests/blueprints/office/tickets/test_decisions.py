@@ -20,7 +20,7 @@ from portal.domain.orders.models import Download
 from portal.domain.people.models import Customer, Person, Staff, StaffRole
 from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import ChangeStatus, Subscription, SubscriptionChange
-from portal.domain.tickets import cancelling, disputes, plans, undecided
+from portal.domain.tickets import actions, cancelling, disputes, plans, undecided
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import (
     Dispute,
@@ -51,6 +51,12 @@ WAYS = {
 
 def text(response: Any) -> str:
     return text_of(parse(response.get_data(as_text=True)))
+
+
+def moves_on(page: Any) -> set[str]:
+    """The general moves that a page offers."""
+    fields = find_all(parse(page.text), "input")
+    return {e.attrib["value"] for e in fields if e.attrib.get("name") == "move"}
 
 
 class Desk:
@@ -321,6 +327,43 @@ def test_a_cancellation_is_approved(login: Any, desk: Desk) -> None:
     assert desk.mails("cancellation_decided") == 1 and desk.audited("subscription.cancellation_approved") == 1
 
 
+def test_an_approved_cancellation_is_no_question_when_the_customer_says_thanks(
+    login: Any, desk: Desk, ids: Any
+) -> None:
+    ticket, saskia = desk.make("approve"), login("saskia")
+    saskia.send(desk.address("approve", ticket), DATA)
+    with desk.on_stage():
+        emma = db.session.get_one(Person, ids.emma)
+        actions.reply(desk.ticket(ticket).id, Said("Thanks"), author=emma, now=clock.now())
+    saskia.send(f"{ticket}/move", {"move": "review"})
+    page = saskia.get(ticket)
+    assert "Approved on" in text(page) and "Only the customer can still take it back" in text(page)
+    for way in ("approve", "keep"):
+        address = desk.address(way, ticket)
+        assert address not in page.text and saskia.get(address).location == ticket
+        assert saskia.send(address, DATA).status_code == 409
+    with desk.on_stage():
+        assert desk.one(SubscriptionChange).status is ChangeStatus.WAITING
+    assert moves_on(page) == {"resolve", "close"}
+    assert saskia.send(f"{ticket}/move", {"move": "close"}).status_code == 303
+    assert desk.status(ticket) is TicketStatus.CLOSED and desk.mails("cancellation_decided") == 1
+
+
+def test_on_its_day_a_cancellation_cannot_be_kept_and_its_ticket_ends_by_any_move(
+    login: Any, desk: Desk
+) -> None:
+    ticket, saskia = desk.make("keep"), login("saskia")
+    with desk.on_stage():
+        desk.one(SubscriptionChange).effective_on = clock.today("Europe/Amsterdam")
+    saskia.send(f"{ticket}/move", {"move": "review"})
+    page = saskia.get(ticket)
+    assert desk.address("approve", ticket) in page.text and desk.address("keep", ticket) not in page.text
+    assert "can no longer be kept" in text(page) and moves_on(page) == {"resolve", "close"}
+    assert saskia.send(desk.address("keep", ticket), DATA).status_code == 409
+    assert saskia.send(f"{ticket}/move", {"move": "resolve"}).status_code == 303
+    assert desk.status(ticket) is TicketStatus.RESOLVED
+
+
 def test_a_cancellation_is_rejected_and_the_subscription_kept(login: Any, desk: Desk) -> None:
     ticket = desk.make("keep")
     login("saskia").send(desk.address("keep", ticket), DATA)
@@ -348,8 +391,7 @@ def test_the_general_buttons_leave_out_what_has_words_of_its_own(login: Any, des
     for way, left in {"plan": set(), "dispute": set(), "keep": set(), "refund": {"resolve", "close"}}.items():
         ticket, saskia = desk.make(way), login("saskia")
         saskia.send(f"{ticket}/move", {"move": "review"})
-        fields = find_all(parse(saskia.get(ticket).text), "input")
-        assert {e.attrib["value"] for e in fields if e.attrib.get("name") == "move"} == left, way
+        assert moves_on(saskia.get(ticket)) == left, way
 
 
 def test_a_refund_is_refused(login: Any, desk: Desk) -> None:
