@@ -7,7 +7,7 @@ note with all its quantities negated mirrors its invoice, and discounts round as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -83,6 +83,22 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a group of a document after its credit notes, in minor units."""
+
+    net: int
+    vat: int
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.vat
+
+
+#: The rest of a document: of each category and rate.
+Rests = Mapping[tuple[VatCategory, Decimal], Rest]
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """What a document comes to, in minor units: `lines` as given, `groups` in order of first use."""
 
@@ -93,14 +109,16 @@ class Totals:
     gross: int
 
 
-def compute(lines: Iterable[Line], *, prices_include_vat: bool) -> Totals:
+def compute(lines: Iterable[Line], *, prices_include_vat: bool, rests: Rests | None = None) -> Totals:
     """Counts a document; `prices_include_vat` says what all its unit prices are.
 
     Prices without VAT: a line's net is quantity × price, rounded; a group's VAT is rate × the sum of its
     line nets, rounded. Prices with VAT: a line's gross is quantity × price, rounded, and nothing changes it
     any more: what was shown is what is paid. A group's net is gross ÷ (1 + rate), rounded, its VAT the rest.
     The other figure of each line is fitted so that the lines add up to their group (largest remainder).
-    Raises DomainError when an amount is beyond what the portal works with.
+    With ``rests`` the lines are taken off those: what is rounded is what stays, so that parts taken one after
+    the other come to the whole, whatever their number and order. Raises DomainError when an amount is beyond
+    what the portal works with.
     """
     counted = tuple(lines)
     amounts = [
@@ -114,23 +132,34 @@ def compute(lines: Iterable[Line], *, prices_include_vat: bool) -> Totals:
     by_index: dict[int, LineTotals] = {}
     groups = []
     for (category, rate), indexes in members.items():
-        counted_lines = count([amounts[index] for index in indexes], Fraction(rate) / 100)
+        rest = rests.get((category, rate)) if rests else None
+        counted_lines = count([amounts[index] for index in indexes], Fraction(rate) / 100, rest)
         by_index.update(zip(indexes, counted_lines, strict=True))
         groups.append(Group(category, rate, *_sums(counted_lines)))
     totals = tuple(by_index[index] for index in range(len(counted)))
     return Totals(totals, tuple(groups), *_sums(totals))
 
 
-def _from_net(nets: Sequence[int], rate: Fraction) -> list[LineTotals]:
+def _from_net(nets: Sequence[int], rate: Fraction, rest: Rest | None = None) -> list[LineTotals]:
     shares = [net * rate for net in nets]
-    vats = fit_to_total(shares, round_half_up(sum(shares)))
+    vats = _fit(shares, rest.vat - round_half_up((rest.net - sum(nets)) * rate) if rest else None)
     return [LineTotals(net, vat, net + vat) for net, vat in zip(nets, vats, strict=True)]
 
 
-def _from_gross(grosses: Sequence[int], rate: Fraction) -> list[LineTotals]:
+def _from_gross(grosses: Sequence[int], rate: Fraction, rest: Rest | None = None) -> list[LineTotals]:
     shares = [gross / (1 + rate) for gross in grosses]
-    nets = fit_to_total(shares, round_half_up(sum(shares)))
+    nets = _fit(shares, rest.net - round_half_up((rest.gross - sum(grosses)) / (1 + rate)) if rest else None)
     return [LineTotals(net, gross - net, gross) for net, gross in zip(nets, grosses, strict=True)]
+
+
+def _fit(shares: Sequence[Fraction], total: int | None) -> list[int]:
+    rounded = round_half_up(sum(shares))
+    fitted = fit_to_total(shares, rounded)
+    if total is not None and total != rounded:
+        # The cents that rounding gave or took before go to the largest, where they are seen least.
+        largest = max(range(len(shares)), key=lambda index: abs(shares[index]))
+        fitted[largest] += total - rounded
+    return fitted
 
 
 def _sums(parts: Iterable[LineTotals]) -> tuple[int, int, int]:

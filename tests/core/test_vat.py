@@ -264,6 +264,40 @@ def test_figures_that_do_not_go_with_their_lines_are_a_mistake(
 
 
 def test_lines_that_do_not_go_with_their_group_are_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vat, "_from_net", lambda nets, rate: [])
+    monkeypatch.setattr(vat, "_from_net", lambda nets, rate, rest: [])
     with pytest.raises(ValueError, match="zip"):
         compute([line("1", "100")], prices_include_vat=False)
+
+
+@given(
+    st.lists(st.integers(0, 500), min_size=1, max_size=6),
+    st.sampled_from(["21", "9", "5.5", "0.01"]),
+    st.booleans(),
+    st.data(),
+)
+def test_parts_taken_off_a_rest_come_to_the_whole(
+    amounts: list[int], rate: str, include_vat: bool, data: st.DataObject
+) -> None:
+    lines = [line("1", str(amount), rate) for amount in data.draw(st.permutations(amounts))]
+    whole = compute(lines, prices_include_vat=include_vat).groups[0]
+    net, tax = whole.net, whole.vat
+    while lines:
+        cut = data.draw(st.integers(1, len(lines)))
+        taken, lines = lines[:cut], lines[cut:]
+        rests = {(S, Decimal(rate)): vat.Rest(net, tax)}
+        part = compute(taken, prices_include_vat=include_vat, rests=rests)
+        assert abs(part.vat - compute(taken, prices_include_vat=include_vat).vat) <= 1
+        assert part.net + part.vat == part.gross and part.vat >= 0
+        assert (sum(each.net for each in part.lines), sum(each.vat for each in part.lines)) == (
+            part.net,
+            part.vat,
+        )
+        net, tax = net - part.net, tax - part.vat
+    assert (net, tax) == (0, 0)
+
+
+def test_a_rest_that_is_further_off_is_made_up_for_by_the_largest_line() -> None:
+    """An earlier note rounded on its own, so more VAT is left than the lines say."""
+    rests = {(S, Decimal(21)): vat.Rest(30, 9)}
+    part = compute([line("1", "10"), line("1", "20")], prices_include_vat=False, rests=rests)
+    assert figures(part) == (30, 9, 39) and lines_of(part) == [(10, 2, 12), (20, 7, 27)]

@@ -18,6 +18,7 @@ from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions import cancelling
 from portal.domain.subscriptions.cancelling import Ending, Reason
 from portal.domain.subscriptions.self_service import Act
+from portal.domain.subscriptions.standing import BILL_DUE
 from portal.domain.tickets.cancelling import request_cancellation, withdraw_cancellation
 from portal.extensions import db
 
@@ -93,11 +94,14 @@ def _cancel(opened: Opened, ending: Ending, form: ConfirmForm) -> None:
 
 def _page(opened: Opened, ending: Ending, form: ConfirmForm) -> str:
     form.told.data = ending.token
+    if ending.waits_for_bill and not form.errors:
+        form.refuse(Conflict(BILL_DUE))
     return render_template(
         "subscriptions/cancel.html",
         subscription=opened.facts,
         form=form,
         at_once=ending.at_once,
+        waits=ending.waits_for_bill,
         facts=previews.ending(ending, opened.facts),
         loses_switch=ending.loses_switch and not ending.at_once,
     )

@@ -11,12 +11,13 @@ from portal.blueprints.subscriptions.forms import ConfirmForm, PauseForm
 from portal.blueprints.subscriptions.loading import Opened
 from portal.core import clock, locale
 from portal.core.access import needs
-from portal.core.errors import DomainError
+from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form
 from portal.core.templating import language
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions import pausing
 from portal.domain.subscriptions.self_service import Act
+from portal.domain.subscriptions.standing import BILL_DUE
 from portal.extensions import db
 
 
@@ -92,6 +93,8 @@ def _pause_page(opened: Opened, form: PauseForm) -> str:
     if found is None:
         # The day cannot be, so what is shown is the pause without one.
         found = pausing.preview_pause(opened.facts.id, until=None, today=opened.today)
+    if found.waits_for_bill and not form.errors:
+        form.refuse(Conflict(BILL_DUE))
     return render_template(
         "subscriptions/pause.html",
         subscription=opened.facts,
@@ -99,6 +102,7 @@ def _pause_page(opened: Opened, form: PauseForm) -> str:
         facts=previews.pause(found, opened.facts, opened.today),
         until=until,
         told=found.token,
+        waits=found.waits_for_bill,
         first_day=opened.today.isoformat(),
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
-from portal.core import audit
+from portal.core import audit, vat
 from portal.core.audit import Actor
 from portal.core.errors import DomainError
 from portal.domain.invoices.actions import issue_invoice
@@ -21,6 +22,7 @@ from portal.domain.invoices.models import (
     CreditUse,
     Document,
     DocumentKind,
+    DocumentVat,
 )
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
@@ -39,6 +41,36 @@ def creditable(document: Document) -> int:
     return max(0, document.total_minor - int(noted or 0))
 
 
+def rests_of(document: Document) -> dict[tuple[vat.VatCategory, Decimal], vat.Rest]:
+    """What no credit note took back yet of each category and rate of an invoice."""
+    noted = {
+        (row.vat_category, row.vat_rate): row
+        for row in db.session.execute(
+            sa.select(
+                DocumentVat.vat_category,
+                DocumentVat.vat_rate,
+                sa.func.sum(DocumentVat.net_minor).label("net"),
+                sa.func.sum(DocumentVat.vat_minor).label("vat"),
+            )
+            .join(Document, Document.id == DocumentVat.document_id)
+            .where(
+                Document.original_id == document.id,
+                Document.kind == DocumentKind.CREDIT_NOTE,
+                Document.number.is_not(None),
+            )
+            .group_by(DocumentVat.vat_category, DocumentVat.vat_rate)
+        )
+    }
+    rests = {}
+    for group in document.vat_groups:
+        key = (group.vat_category, group.vat_rate)
+        taken = noted.get(key)
+        rests[key] = vat.Rest(
+            group.net_minor - int(taken.net if taken else 0), group.vat_minor - int(taken.vat if taken else 0)
+        )
+    return rests
+
+
 def credit_invoice(
     invoice: Document,
     lines: Sequence[LineInput],
@@ -48,11 +80,13 @@ def credit_invoice(
     note: str,
     now: datetime,
     actor: Actor,
+    rests: vat.Rests | None = None,
 ) -> Document:
     """A credit note on an issued invoice: taken off what is open of it, the rest is the customer's credit.
 
     For staff, runs, and what a customer's own act causes. The caller holds the customer's credit (``lock_credit``) and
-    then the invoice (``lock_documents``). Raises ``DomainError`` for more than is left of it.
+    then the invoice (``lock_documents``). With ``rests`` (``rests_of`` the invoice) its VAT is rounded so that
+    notes which take all of it back come to its total. Raises ``DomainError`` for more than is left of it.
     """
     credit_note = create_draft(
         shop,
@@ -64,6 +98,7 @@ def credit_invoice(
         prices_include_vat=invoice.prices_include_vat,
         note=note,
         subscription_id=invoice.subscription_id,
+        rests=rests,
     )
     if credit_note.total_minor > creditable(invoice):
         raise DomainError(_l("That is more than is left of this invoice."))

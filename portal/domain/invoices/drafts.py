@@ -48,10 +48,12 @@ def create_draft(
     supply_date: date | None = None,
     order_id: int | None = None,
     subscription_id: int | None = None,
+    rests: vat.Rests | None = None,
 ) -> Document:
     """A draft for a customer, in the shop's mode and currency. For staff, commands and runs.
 
-    Raises DomainError for no or too many lines, an amount beyond the limits, or a rate its category forbids.
+    ``rests`` is what is left of the invoice that a credit note takes its lines off. Raises DomainError for no or too
+    many lines, an amount beyond the limits, or a rate its category forbids.
     """
     document = new_draft(
         shop,
@@ -65,6 +67,7 @@ def create_draft(
         supply_date=supply_date,
         order_id=order_id,
         subscription_id=subscription_id,
+        rests=rests,
     )
     keep_drafts([document], now=now, actor=actor)
     return document
@@ -91,6 +94,7 @@ def new_draft(
     supply_date: date | None = None,
     order_id: int | None = None,
     subscription_id: int | None = None,
+    rests: vat.Rests | None = None,
 ) -> Document:
     """A draft with its sums worked out, that is not stored yet: this asks the database nothing. Raises as above."""
     document = Document(
@@ -107,11 +111,11 @@ def new_draft(
         subscription_id=subscription_id,
         created_at=now,
     )
-    write_lines(document, lines)
+    write_lines(document, lines, rests=rests)
     return document
 
 
-def write_lines(document: Document, lines: Sequence[LineInput]) -> None:
+def write_lines(document: Document, lines: Sequence[LineInput], *, rests: vat.Rests | None = None) -> None:
     """Replaces the lines of a draft and works out its totals."""
     if not lines:
         raise DomainError(_l("An invoice needs at least one line."), "lines")
@@ -120,6 +124,7 @@ def write_lines(document: Document, lines: Sequence[LineInput]) -> None:
     totals = vat.compute(
         [vat.Line(line.quantity, line.unit_price, line.vat_rate, line.vat_category) for line in lines],
         prices_include_vat=document.prices_include_vat,
+        rests=rests,
     )
     if document.lines:
         # The old ones go first: a position may be taken once.

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from portal.core import audit
 from portal.core.audit import Actor
+from portal.domain.invoices import taking_back
 from portal.domain.invoices.balance import documents_settled
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.orders.downloads import give_downloads
@@ -47,17 +48,22 @@ def follow_invoices(*, documents: Sequence[Document], now: datetime) -> None:
 
 
 def _is_paid(order_id: int) -> bool:
-    """Whether each issued invoice of an order is paid, and there is one; what was credited whole does not count."""
+    """Whether each issued invoice of an order is paid, and there is one.
+
+    One that was credited whole does not count: neither is one paid for that has no line left.
+    """
     db.session.flush()
-    issued, paid = db.session.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.count().filter(Document.list_state == ListState.PAID),
-        ).where(
-            Document.order_id == order_id,
-            Document.kind == DocumentKind.INVOICE,
-            Document.status.in_((DocumentStatus.OPEN, DocumentStatus.SETTLED)),
-            Document.list_state != ListState.CREDITED,
+    counted = [
+        document
+        for document in db.session.scalars(
+            sa.select(Document).where(
+                Document.order_id == order_id,
+                Document.kind == DocumentKind.INVOICE,
+                Document.status.in_((DocumentStatus.OPEN, DocumentStatus.SETTLED)),
+                Document.list_state != ListState.CREDITED,
+            )
         )
-    ).one()
-    return bool(issued) and issued == paid
+        # A cent that is left open of one whose lines were all taken back buys nothing.
+        if not document.credited_minor or taking_back.lines_left(document)
+    ]
+    return bool(counted) and all(document.list_state is ListState.PAID for document in counted)

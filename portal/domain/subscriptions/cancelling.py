@@ -34,6 +34,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionStatus,
 )
 from portal.domain.subscriptions.standing import (
+    BILL_DUE,
     Whole,
     find_waiting,
     list_waiting,
@@ -77,6 +78,8 @@ class Ending:
     credit: prepaid.Rest | None
     #: Whether a planned change of plan is off then.
     loses_switch: bool = False
+    #: Whether it cannot end at once, as the days since a bill that is due were not billed yet.
+    waits_for_bill: bool = False
 
     @property
     def token(self) -> str:
@@ -117,14 +120,15 @@ def _ending(
     # A bill of before the end is for no day after it, so only what is paid already can be too much.
     days = 0 if bills else forecast.prepaid_days(standing, last_day + DAY)
     rest = prepaid.rest_of(whole, days, locked=locked)
-    return Ending(at_once, effective, last_day, bills, rest, len(kept) < len(changes))
+    waits = at_once and forecast.is_bill_due(standing, today)
+    return Ending(at_once, effective, last_day, bills, rest, len(kept) < len(changes), waits)
 
 
 def cancel_now(subscription_id: int, *, told: str | None, actor: Actor, now: datetime) -> Ending | None:
     """Cancels at once, with a credit for the prepaid rest. None when it was cancelled before.
 
     For members who may change subscriptions, where ``ends_at_once``. ``told`` is the token of the ending that they
-    confirmed; ``Conflict`` when it means something else by now.
+    confirmed; ``Conflict`` when it means something else by now, and while a bill is due.
     """
     subscription = lock_subscription(subscription_id)
     if LIFE.next(subscription.status, Move.CANCEL) is None:
@@ -134,6 +138,8 @@ def cancel_now(subscription_id: int, *, told: str | None, actor: Actor, now: dat
         raise _changed()
     today = today_of(subscription, now)
     ending = _ending(whole, list_waiting(subscription_id), today=today, locked=True)
+    if ending.waits_for_bill:
+        raise Conflict(BILL_DUE)
     if told is not None and told != ending.token:
         raise _changed()
     end(subscription, ending, actor=actor, now=now)

@@ -93,6 +93,12 @@ def bills_from(standing: Standing, *, resumed_on: date | None = None) -> date | 
     return runs_from(standing, on) + DAY * standing.unused_days
 
 
+def is_bill_due(standing: Standing, day: date) -> bool:
+    """Whether a bill of before a day was not made yet: until it is, nobody can say what is paid up to when."""
+    on = standing.next_billing_on
+    return standing.status in BILLED and on is not None and on < day
+
+
 def bills(standing: Standing, *, resumed_on: date | None = None, until: date | None = None) -> Iterator[Bill]:
     """The bills to come, in order, each on its first day; endless for what has no end.
 

@@ -20,6 +20,7 @@ from portal.domain.subscriptions.cancelling import hold_bill
 from portal.domain.subscriptions.forecast import DAY, Bill, Standing
 from portal.domain.subscriptions.models import ChangeKind, Subscription, SubscriptionStatus
 from portal.domain.subscriptions.standing import (
+    BILL_DUE,
     find_waiting,
     list_waiting,
     lock_subscription,
@@ -64,6 +65,8 @@ class Pause:
     unused_days: int
     is_trial: bool
     resumption: Resumption | None
+    #: Whether it cannot pause today, as the days since a bill that is due were not billed yet.
+    waits_for_bill: bool = False
 
     @property
     def token(self) -> str:
@@ -97,8 +100,8 @@ def pause(
     """Pauses a subscription from today on, until a day or until somebody resumes it. None when it is paused already.
 
     For members who may change subscriptions, and for staff. ``told`` is the token of the preview that somebody
-    confirmed; ``Conflict`` when it means something else by now, and while a cancellation waits. Raises ``DomainError``
-    for a day that is not to come within a year, and ``IllegalMove``.
+    confirmed; ``Conflict`` when it means something else by now, while a cancellation waits, and while a bill is due.
+    Raises ``DomainError`` for a day that is not to come within a year, and ``IllegalMove``.
     """
     subscription = lock_subscription(subscription_id)
     after = LIFE.next(subscription.status, Move.PAUSE)
@@ -109,6 +112,8 @@ def pause(
     if find_waiting(subscription_id, ChangeKind.CANCEL) is not None:
         raise Conflict(_l("It is cancelled. Take the cancellation back first, then you can pause it."))
     found = _pause(_standing(subscription_id), today, until)
+    if found.waits_for_bill:
+        raise Conflict(BILL_DUE)
     if told is not None and told != found.token:
         raise _changed()
     before, subscription.status = subscription.status, after
@@ -188,7 +193,7 @@ def _pause(standing: Standing, today: date, until: date | None) -> Pause:
         resume_on=until,
     )
     resumption = None if until is None else resumption_of(paused, until)
-    return Pause(today, kept, standing.is_in_trial, resumption)
+    return Pause(today, kept, standing.is_in_trial, resumption, forecast.is_bill_due(standing, today))
 
 
 def _changed() -> Conflict:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import lazy_gettext as _l
 
 from portal.core import clock
 from portal.core.money import round_half_up
@@ -29,6 +30,9 @@ from portal.domain.subscriptions.models import (
 )
 from portal.domain.subscriptions.prices import Price
 from portal.extensions import db
+
+#: Why something waits for the run that makes a bill which is due.
+BILL_DUE = _l("A bill is due at this moment. Please try again tomorrow.")
 
 
 def lock_subscription(subscription_id: int) -> Subscription:

@@ -29,7 +29,13 @@ from portal.domain.subscriptions.models import (
     SubscriptionChange,
 )
 from portal.domain.subscriptions.prices import Price, per_year
-from portal.domain.subscriptions.standing import find_waiting, lock_subscription, price_of, today_of
+from portal.domain.subscriptions.standing import (
+    BILL_DUE,
+    find_waiting,
+    lock_subscription,
+    price_of,
+    today_of,
+)
 from portal.domain.subscriptions.states import BILLED
 from portal.extensions import db
 
@@ -141,7 +147,7 @@ def switch(
     if told is not None and told != found.token:
         raise Conflict(_l("This changed meanwhile. Please look again at what happens, and confirm it."))
     if found.from_day < today_of(subscription, now):
-        raise Conflict(_l("A bill is due at this moment. Please try again tomorrow."))
+        raise Conflict(BILL_DUE)
     if known is not None:
         known.status, known.done_at = ChangeStatus.WITHDRAWN, now
     db.session.add(

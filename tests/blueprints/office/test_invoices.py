@@ -11,19 +11,22 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import clock
-from portal.core.audit import AuditEntry
+from portal.core.audit import Actor, AuditEntry
 from portal.core.mail_message import MailMessage
+from portal.domain.catalog.models import CancelMode
 from portal.domain.invoices import booking, rendering, staff_queries
 from portal.domain.invoices.balance import compute_balance
+from portal.domain.invoices.crediting import creditable
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
 from portal.domain.invoices.staff_search import list_for_staff
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
 from portal.domain.shops.models import Mode
+from portal.domain.subscriptions import cancelling
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.page_client import find_all, parse, text_of
-from tests.rows import write_invoices
+from tests.rows import make_billed, write_invoices
 from tests.statements import counted, plans
 
 LIST = "/office/invoices"
@@ -303,6 +306,24 @@ def test_no_line_is_taken_back_twice(login: Any, on_stage: Any, ids: Any) -> Non
     assert "Large" in text(page) and "Small" not in text(page)
     refused = saskia.send(f"{address}/credit", {"lines": "1", "left": str(left)})
     assert refused.status_code == 422 and "of those that are left" in text(refused)
+
+
+def test_the_rest_of_a_bill_says_how_much_that_is(login: Any, on_stage: Any, ids: Any) -> None:
+    """The days that were not used are taken back; the rest of the line can be, too."""
+    with on_stage():
+        subscription, bill = make_billed(ids.emma_account, plan={"cancel_mode": CancelMode.IMMEDIATE})
+        address, subscription_id, bill_id = f"{LIST}/{bill.public_id}/credit", subscription.id, bill.id
+    saskia = login("saskia")
+    assert "was taken back before" not in text(saskia.get(address))
+    with on_stage():
+        cancelling.cancel_now(
+            subscription_id, told=None, actor=Actor.system("test"), now=START + timedelta(days=10)
+        )
+        left = creditable(db.session.get_one(Document, bill_id))
+    page = text(saskia.get(address))
+    assert "was taken back before" in page and f"{left / 100:.2f} is left" in page, page
+    assert saskia.send(address, {"lines": "1", "left": str(left)}).status_code == 303
+    assert "Nothing is left" in text(saskia.get(address))
 
 
 def test_a_credit_note_and_a_draft_take_no_money(login: Any, on_stage: Any, ids: Any) -> None:

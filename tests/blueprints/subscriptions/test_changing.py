@@ -432,3 +432,22 @@ def test_the_statements_of_a_page_stay_the_same(
     many = count()
     assert few == many, dict(zip(pages, zip(few, many, strict=True), strict=True))
     assert many[0] <= 6 and max(many) <= 7, many
+
+
+@pytest.mark.parametrize("act", ["cancel", "pause"])
+def test_while_a_bill_is_due_the_page_says_so_and_nothing_happens(
+    login: Any, make: Any, on_stage: Any, act: str
+) -> None:
+    address, client = make(plan={"cancel_mode": CancelMode.IMMEDIATE}), emma(login)
+    data = hidden(client.get(f"{address}/{act}"))
+    with clock.frozen(START + timedelta(days=40)):
+        client = emma(login)
+        asked = client.get(f"{address}/{act}")
+        refused = client.send(f"{address}/{act}", data)
+    assert (asked.status_code, refused.status_code) == (200, 409)
+    for page in (asked, refused):
+        assert text(page).count("A bill is due at this moment. Please try again tomorrow.") == 1
+        assert "What happens then" not in text(page) and 'name="told" value="2' not in page.get_data(
+            as_text=True
+        )
+    assert stored(on_stage, address)["status"] is SubscriptionStatus.ACTIVE

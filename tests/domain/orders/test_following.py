@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from portal.core import clock
-from portal.core.audit import AuditEntry
+from portal.core.audit import Actor, AuditEntry
+from portal.domain.invoices import taking_back
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.links import payment_token
-from portal.domain.invoices.models import Allocation, AllocationState, Document
+from portal.domain.invoices.models import Allocation, AllocationState, Document, ListState
 from portal.domain.orders.models import Order, OrderStatus
+from portal.domain.people.models import Customer
+from portal.domain.shops.models import Shop
 from portal.extensions import db
 from tests import cast
+from tests.domain.invoices.paying import attempt, book
 from tests.payments_world import Invoice, World
 from tests.rows import make_order
 
@@ -96,3 +100,29 @@ def test_one_that_was_invoiced_anew_is_paid_by_the_new_invoice(world: World) -> 
     assert status(world, order_id) is S.PENDING_PAYMENT
     pay(world, right)
     assert status(world, order_id) is S.PAID
+
+
+@pytest.mark.parametrize(("lines", "expected"), [((1, 2), S.PENDING_PAYMENT), ((1,), S.PAID)])
+def test_the_last_cent_of_one_that_was_taken_back_pays_for_nothing(
+    world: World, lines: tuple[int, ...], expected: OrderStatus
+) -> None:
+    """What is paid for is a line that is left; money that was paid before the notes does not change that."""
+    with world.scope():
+        order_id = make_order(world.ids.emma_account, status=S.PENDING_PAYMENT).id
+        document = cast.make_invoice(world.ids.emma_account, now=clock.now(), order_id=order_id, lines=2)
+        book(attempt(world.ids.emma_account, (document, 100)), 100)
+        taking_back.take_back(
+            document.id,
+            lines,
+            left_minor=document.total_minor,
+            shop=db.session.get_one(Shop, world.ids.shop),
+            customer=db.session.get_one(Customer, world.ids.emma_account),
+            note="",
+            now=clock.now(),
+            actor=Actor.system("test"),
+        )
+        if document.open_minor:
+            book(attempt(world.ids.emma_account, (document, document.open_minor)), document.open_minor)
+        assert document.list_state is ListState.PAID
+        db.session.commit()
+    assert status(world, order_id) is expected

@@ -534,3 +534,35 @@ def test_another_ticket_about_it_decides_nothing(ids: Any) -> None:
     make_ticket(ids.emma_account)
     with pytest.raises(Conflict):
         decide(False, ids)
+
+
+# A bill that is due.
+
+
+def test_while_a_bill_is_due_it_does_not_end_at_once(ids: Any) -> None:
+    """The days since would be given away: on the day of the bill it may end, a day later not before it was made."""
+    subscription, _invoice = make_billed(ids.emma_account, plan=AT_ONCE)
+    assert [preview(subscription, day).waits_for_bill for day in (30, 31, 32, 41)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    with pytest.raises(Conflict, match="A bill is due"):
+        cancel(subscription, 41)
+    assert (subscription.status, events(), mails()) == (SubscriptionStatus.ACTIVE, [], [])
+    subscription.next_billing_on = date(2026, 12, 31)
+    db.session.flush()
+    assert cancel(subscription, 41) is not None
+
+
+@pytest.mark.parametrize("status", [SubscriptionStatus.SUSPENDED, SubscriptionStatus.PENDING_MANDATE])
+def test_what_is_not_billed_waits_for_no_bill(ids: Any, status: SubscriptionStatus) -> None:
+    subscription, _invoice = make_billed(ids.emma_account, plan=AT_ONCE, status=status)
+    assert not preview(subscription, 41).waits_for_bill and cancel(subscription, 41) is not None
+
+
+def test_with_notice_the_bill_that_is_due_is_told_as_before(ids: Any) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    found = preview(subscription, 41)
+    assert not found.waits_for_bill and found.bills[0].first_day == date(2026, 12, 1)

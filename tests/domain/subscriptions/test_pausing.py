@@ -183,3 +183,19 @@ def test_what_is_cancelled_is_not_paused_but_goes_on_until_its_end(ids: Any) -> 
     pause(paused)
     request_cancellation(paused.id, now=november(11), **options)
     assert resume(paused) is not None
+
+
+def test_while_a_bill_is_due_it_is_not_paused(ids: Any) -> None:
+    """Else the days from the first of December to the pause would never be billed."""
+    subscription, _invoice = make_billed(ids.emma_account)
+    until = date(2026, 12, 20)
+    seen = [
+        pausing.preview_pause(subscription.id, until=until, today=november(day).date()) for day in (31, 32)
+    ]
+    assert [each.waits_for_bill for each in seen] == [False, True]
+    with pytest.raises(Conflict, match="A bill is due"):
+        pause(subscription, 41)
+    assert (subscription.status, events(), mails()) == (SubscriptionStatus.ACTIVE, [], [])
+    subscription.next_billing_on = date(2026, 12, 31)
+    db.session.flush()
+    assert pause(subscription, 41) is subscription

@@ -146,7 +146,8 @@ def credit(public_id: str) -> ResponseReturnValue:
     elif form.is_submitted():
         status = 422
     left = creditable(found.document)
-    positions = {line.position for line in taking_back.lines_left(found.document)}
+    rest = taking_back.lines_left(found.document)
+    positions = {line.position for line in rest}
     ticked = set(form.positions()) if form.is_submitted() else positions
     form.left.data = str(left)
     page = render_template(
@@ -157,6 +158,7 @@ def credit(public_id: str) -> ResponseReturnValue:
         lines=[line for line in pages.lines_of(found.document) if line.position in positions],
         ticked=ticked,
         left_minor=left,
+        is_partly_taken=taking_back.is_partly_taken(found.document, rest),
     )
     return page, status
 
