@@ -95,8 +95,11 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def page(code: int, text: str | None = None) -> Response:
-    """The page of an error, in the frame where there is a shop; a line of text where there is none."""
+def page(code: int, text: str | None = None, *, action: tuple[str, str] | None = None) -> Response:
+    """The page of an error, in the frame where there is a shop; a line of text where there is none.
+
+    ``action`` is what to do next, as label and address, in place of the way to the start.
+    """
     code = code if code in PAGES else (400 if code < 500 else 500)
     title, usual = PAGES[code]
     if code == 403 and _is_staff():
@@ -107,7 +110,8 @@ def page(code: int, text: str | None = None) -> Response:
         line = NO_SHOP_YET if code == 404 and _awaits_set_up() else title
         return Response(f"{line}\n", status=code, mimetype="text/plain")
     return Response(
-        render_template("errors/error.html", code=code, title=title, text=text or usual), status=code
+        render_template("errors/error.html", code=code, title=title, text=text or usual, action=action),
+        status=code,
     )
 
 

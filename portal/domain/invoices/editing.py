@@ -24,6 +24,7 @@ from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
+DELETED = _l("Somebody deleted this draft meanwhile.")
 CHANGED = _l("Somebody changed this draft meanwhile. Nothing was lost: please look again.")
 
 
@@ -110,9 +111,9 @@ def finalise(
     """Gives a draft its number, and with ``sends`` mails it. For staff who may change invoices.
 
     One that was finalised meanwhile stays as it is, and no second mail leaves. ``Conflict`` for a draft that changed
-    meanwhile; otherwise as ``issue_invoice``.
+    or was deleted meanwhile; otherwise as ``issue_invoice``.
     """
-    [document] = booking.lock_documents([document_id])
+    document = _held(document_id)
     if document.status in (DocumentStatus.OPEN, DocumentStatus.SETTLED):
         return document
     _check(document, version)
@@ -123,10 +124,14 @@ def finalise(
 
 
 def _lock(document_id: int, version: int) -> Document:
+    return _check(_held(document_id), version)
+
+
+def _held(document_id: int) -> Document:
     found = booking.lock_documents([document_id])
     if not found:
-        raise Conflict(_l("Somebody deleted this draft meanwhile."))
-    return _check(found[0], version)
+        raise Conflict(DELETED)
+    return found[0]
 
 
 def _check(document: Document, version: int) -> Document:

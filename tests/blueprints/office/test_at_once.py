@@ -84,6 +84,30 @@ def test_two_changes_at_once_are_one_and_a_conflict(here: tuple[Flask, Ids]) -> 
     assert sorted(str(type(each)) for each in answers) == sorted([str(Conflict)] * 2 + [str(str)]), answers
 
 
+def test_finalised_and_deleted_at_once_one_of_them_holds(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    made = alone(here, lambda: editing.begin("d" * 22, [LINE], note="", **parties(ids)).id)
+    version = alone(here, lambda: db.session.get_one(Document, made).version)
+
+    def finalise() -> str:
+        editing.finalise(made, version=version, sends=False, **parties(ids))
+        return "final"
+
+    def delete() -> str:
+        editing.delete(made, version=version, now=START, actor=Actor("staff", ids.saskia))
+        return "deleted"
+
+    turns = iter([delete, finalise] * 2)
+
+    def take_turn() -> str:
+        return next(turns)()
+
+    answers = at_once(here, 4, take_turn)
+    held = {each for each in answers if isinstance(each, str)}
+    assert len(held) == 1 and all(isinstance(each, str | Conflict) for each in answers), answers
+    assert alone(here, lambda: count(Document, Document.id == made)) == (held == {"final"})
+
+
 def test_money_typed_once_is_booked_once_and_lines_are_taken_back_once(here: tuple[Flask, Ids]) -> None:
     ids = here[1]
     made = alone(here, lambda: make_invoice(ids.emma_account, lines=2).id)

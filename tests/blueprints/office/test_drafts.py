@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from portal.core.audit import AuditEntry
 from portal.core.mail_message import MailMessage
 from portal.core.vat import VatCategory
-from portal.domain.invoices.models import Document, DocumentStatus
+from portal.domain.invoices import booking
+from portal.domain.invoices.models import Document, DocumentLine, DocumentStatus, DocumentVat
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
 from portal.extensions import db
@@ -193,6 +194,32 @@ def test_deleting_asks_first_and_leaves_a_trace(login: Any, on_stage: Any, draft
     with on_stage():
         events = db.session.scalars(sa.select(AuditEntry.event).order_by(AuditEntry.id)).all()
     assert events == ["invoice.drafted", "invoice.draft_deleted"]
+
+
+@pytest.mark.parametrize("verb", ["edit", "delete", "finalise"])
+def test_one_that_is_deleted_between_the_look_and_the_lock_leads_to_the_list(
+    login: Any, on_stage: Any, draft: str, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """On PostgreSQL another browser can come in between; on SQLite whoever writes is alone."""
+    saskia = login("saskia")
+    version = typed(saskia.get(f"{draft}/{verb}"))["version"]
+    lock_documents = booking.lock_documents
+
+    def deleted_first(ids: Any) -> list[Document]:
+        for table in (DocumentLine, DocumentVat, Document):
+            db.session.execute(sa.delete(table))
+        db.session.commit()
+        return lock_documents(ids)
+
+    monkeypatch.setattr(booking, "lock_documents", deleted_first)
+    refused = saskia.send(f"{draft}/{verb}", {**LINE, "version": version})
+    assert refused.status_code == 409 and "Somebody deleted this draft meanwhile" in text(refused)
+    ways = [
+        each.attrib.get("href")
+        for each in find_all(parse(refused.text), "a")
+        if "To the invoices" in text_of(each)
+    ]
+    assert ways == [LIST] and documents(on_stage) == []
 
 
 @pytest.mark.parametrize("sends", [True, False])

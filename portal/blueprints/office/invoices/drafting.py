@@ -17,9 +17,9 @@ from portal.blueprints.office.invoices.forms import (
     VersionForm,
 )
 from portal.blueprints.office.invoices.loading import Found
-from portal.core import clock, links
+from portal.core import clock, errorpages, links
 from portal.core.access import needs
-from portal.core.errors import Conflict, DomainError
+from portal.core.errors import Conflict, DomainError, NotFound
 from portal.core.forms import checked_by_form, searched
 from portal.core.shops import current_shop
 from portal.domain.invoices import editing
@@ -96,7 +96,9 @@ def edit(public_id: str) -> ResponseReturnValue:
         )
         db.session.commit()
     except DomainError as error:
-        return _refused(form, customer, error, found)
+        db.session.rollback()
+        again = _again(public_id)
+        return _deleted() if again is None else _refused(form, again.customer, error, again)
     flash(_("The draft is saved."), "success")
     return redirect(url_for("office.invoices.show", public_id=public_id), 303)
 
@@ -121,6 +123,10 @@ def delete(public_id: str) -> ResponseReturnValue:
             return redirect(url_for("office.invoices.index"), 303)
         except DomainError as error:
             status = _undo(form, error)
+            again = _again(public_id)
+            if again is None:
+                return _deleted()
+            found = again
     elif form.is_submitted():
         status = 422
     form.version.data = str(found.document.version)
@@ -154,7 +160,10 @@ def finalise(public_id: str) -> ResponseReturnValue:
             return redirect(url_for("office.invoices.show", public_id=public_id), 303)
         except DomainError as error:
             status = _undo(form, error)
-            found = loading.load(public_id)
+            again = _again(public_id)
+            if again is None:
+                return _deleted()
+            found = again
     elif form.is_submitted():
         status = 422
     form.version.data = str(found.document.version)
@@ -166,6 +175,19 @@ def _draft(public_id: str) -> Found:
     if not found.is_draft:
         raise Conflict(_("This is no draft any more: it was finalised or cancelled meanwhile."))
     return found
+
+
+def _again(public_id: str) -> Found | None:
+    """What a refusal left, read anew; None for a draft that somebody else deleted between the look and the lock."""
+    try:
+        return loading.load(public_id)
+    except NotFound:
+        return None
+
+
+def _deleted() -> ResponseReturnValue:
+    to_the_list = (_("To the invoices"), url_for("office.invoices.index"))
+    return errorpages.page(409, str(editing.DELETED), action=to_the_list)
 
 
 def _choose() -> str:
@@ -193,7 +215,6 @@ def _refused(
     db.session.rollback()
     form.form_errors.append(str(error.message))
     if found is not None and isinstance(form, EditDraftForm):
-        db.session.refresh(found.document)
         # What was typed stays, and saving it once more means it.
         form.version.data = str(found.document.version)
         includes_vat = found.document.prices_include_vat
