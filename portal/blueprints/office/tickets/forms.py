@@ -74,7 +74,7 @@ class PayOutForm(PortalForm):
         validators=[InputRequired(_l("Fill in an amount.")), Length(max=40, message=TOO_LONG)],
         render_kw={"inputmode": "decimal", "autocomplete": "off"},
     )
-    paid_on = DayField(_l("On"), validators=[InputRequired(_l("Fill in a day."))])
+    paid_on = DayField(_l("Paid on"), validators=[InputRequired(_l("Fill in a day."))])
     reference = text_field(
         _l("Reference"),
         validators=[Length(max=LONGEST_REFERENCE, message=TOO_LONG)],
