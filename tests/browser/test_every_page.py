@@ -440,6 +440,11 @@ def look_at_decisions(walk: Walk, demo: Installation) -> None:
         name = f"office-ticket-{step.partition('/')[0]}"
         walk.open(ticket, name)
         walk.open(f"{ticket}/{step}", f"{name}-decide")
+    walk.open(f"{tickets['refund/refuse']}/refund/paid", "office-ticket-pay-out")
+    page.fill("main input[name=amount]", "0")
+    page.click("main form .btn-primary")
+    walk.look("office-ticket-pay-out-errors")
+    walk.open(f"{ticket}/{step}", "office-ticket-decide-again")
     page.fill("main textarea", "")
     page.click("main form .btn-danger")
     walk.look("office-decide-errors")

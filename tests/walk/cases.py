@@ -359,6 +359,11 @@ STAFF: dict[Key, CustomerCase] = {
     ("office.tickets.refuse_refund", "POST"): CustomerCase(
         lambda t: f"/office/tickets/{t.asks_refund}/refund/refuse", {"body": "Because of the terms."}
     ),
+    ("office.tickets.pay_out", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.asks_refund}/refund/paid"),
+    ("office.tickets.pay_out", "POST"): CustomerCase(
+        lambda t: f"/office/tickets/{t.asks_refund}/refund/paid",
+        {"amount": "0.01", "paid_on": "2026-11-01", "body": "It is on its way.", "key": "f" * 22},
+    ),
     ("office.tickets.download", "GET"): CustomerCase(
         lambda t: f"/office/tickets/{t.ticket}/files/{t.ticket_file}", is_page=False
     ),

@@ -26,7 +26,14 @@ from portal.domain.invoices import booking, bundles, rendering
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.drafts import LineInput, create_draft
 from portal.domain.invoices.links import payment_token
-from portal.domain.invoices.models import Allocation, AllocationState, Bundle, Document
+from portal.domain.invoices.models import (
+    Allocation,
+    AllocationState,
+    Bundle,
+    CreditEntry,
+    CreditUse,
+    Document,
+)
 from portal.domain.methods.models import MethodKind
 from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
@@ -273,18 +280,43 @@ def _decisions(ids: cast.Ids, now: datetime) -> dict[str, str]:
     # Its subject is written in the words of the day, which a page in the other language shows as it is.
     asked = db.session.scalars(sa.select(Ticket).where(Ticket.public_id == plan.ticket_public_id)).one()
     asked.subject = "K-1"
-    subscription, invoice = rows.make_billed(ids.emma_account)
+    subscription, _invoice = rows.make_billed(ids.emma_account)
     change = cancelling.request_cancellation(
         subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now
     )
-    refund = rows.make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
     return {
         "asks_file": rows.make_ticket(ids.emma_account, order_id=order.id).public_id,
         "wanted_file": file.public_id,
         "asks_plan": plan.ticket_public_id or "",
         "asks_cancellation": change.data[undecided.TICKET],
-        "asks_refund": refund.public_id,
+        "asks_refund": _asks_refund(),
     }
+
+
+def _asks_refund() -> str:
+    """Of an account of its own, that has a cent of credit: Emma's would be offered at each of her payments."""
+    customer = Customer(
+        name="Rika Terug",
+        email="rika@example.com",
+        street="Voorstraat 9",
+        postal_code="3511 AA",
+        city="Utrecht",
+        created_at=cast.START,
+    )
+    db.session.add(customer)
+    db.session.flush()
+    db.session.add(
+        CreditEntry(
+            mode=Mode.TEST,
+            customer_id=customer.id,
+            currency="EUR",
+            amount_minor=1,
+            use=CreditUse.OVERPAID,
+            created_at=cast.START,
+        )
+    )
+    document = cast.make_invoice(customer.id)
+    return rows.make_ticket(customer.id, type=TicketType.REFUND_REQUEST, document_id=document.id).public_id
 
 
 def _draft(customer_id: int) -> str:

@@ -648,6 +648,20 @@ FORMS: dict[str, Form] = {
         by_staff=True,
         free=("body",),
     ),
+    "pay a refund out": Form(
+        lambda t: f"/office/tickets/{t.asks_refund}/refund/paid",
+        {"amount": "-1", "paid_on": "2026-11-01", "reference": "", "body": "Paid.", "key": "a" * 22},
+        {
+            "amount": AMOUNTS,
+            "paid_on": ("", "x", "2999-01-01", "0001-01-01", "2026-02-30", HUGE, "\0", "\u0661"),
+            "reference": (HUGE, "a\0b"),
+            "body": (*EMPTY_AND_LONG, "x" * 50_000),
+            "key": ("", "x", HUGE, "\0" * 22),
+        },
+        by_staff=True,
+        keeps="amount",
+        free=("body",),
+    ),
     "prioritise": Form(
         lambda t: f"/office/tickets/{t.ticket}/priority",
         {"priority": "x"},

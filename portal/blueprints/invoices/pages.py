@@ -95,7 +95,7 @@ def filters(chosen: queries.Filter, search: str) -> list[tuple[str, str, bool]]:
     ]
 
 
-def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSelect[Any]]:
+def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElement[Any]]:
     """What the page shows of an invoice from other areas, to be read in the statement that finds the invoice."""
     return {
         **order_label(Document.order_id),
@@ -107,7 +107,7 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSele
     }
 
 
-def objections(_pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ScalarSelect[Any]]:
+def objections(_pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElement[Any]]:
     """What of it can be refunded, and the conversations about money back and about a dispute that have no end yet."""
     return {
         "refundable_minor": refunds.refundable_minor(Document.id),

@@ -214,10 +214,10 @@ def get_invoice(public_id: str, *, customer_ids: Sequence[int], mode: Mode) -> D
 
 
 #: What else of a document is read, by name; its argument is the language of the PDF that is asked for.
-Also = Callable[[sa.ColumnElement[str]], Mapping[str, sa.ScalarSelect[Any]]]
+Also = Callable[[sa.ColumnElement[str]], Mapping[str, sa.ColumnElement[Any]]]
 
 
-def _nothing(_language: sa.ColumnElement[str]) -> Mapping[str, sa.ScalarSelect[Any]]:
+def _nothing(_language: sa.ColumnElement[str]) -> Mapping[str, sa.ColumnElement[Any]]:
     return {}
 
 

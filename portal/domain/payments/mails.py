@@ -1,10 +1,10 @@
-"""The mails that say a payment arrived, and that credit was used."""
+"""The mails that say a payment arrived, that credit was used, and that money was sent back."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import force_locale
@@ -93,6 +93,34 @@ def credit_confirmation(
         related=relation(documents[0]),
         now=now,
     )
+
+
+def refund_paid(
+    document: Document, *, amount_minor: int, paid_on: date, reference: str, says: str, now: datetime
+) -> MailMessage | None:
+    """Tells the account that the shop sent money back, unless it switched payment confirmations off.
+
+    None also where there is no address that a mail could go to. ``says`` is the beginning of the shop's own words.
+    """
+    try:
+        return _confirmation(
+            "refund_paid",
+            document.customer_id,
+            get_shop(document.shop_id),
+            [document],
+            {
+                "paid_minor": amount_minor,
+                "currency": document.currency,
+                "paid_on": paid_on,
+                "reference": reference,
+                "says": says,
+            },
+            related=relation(document),
+            now=now,
+        )
+    except BadAddress:
+        log.warning("customer %s has no address that a mail could go to", document.customer_id)
+        return None
 
 
 def _confirmation(

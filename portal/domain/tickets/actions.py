@@ -282,6 +282,11 @@ def lock_ticket(ticket_id: int) -> Ticket:
     ).one()
 
 
+def is_answered(ticket_id: int, said: Said, *, author: Author) -> bool:
+    """Whether this very answer was sent before, by the same form. For actions that an answer is a part of."""
+    return _find_message(_once(said, f"answer:{author.id}:{ticket_id}")) is not None
+
+
 def _find_message(public_id: str) -> TicketMessage | None:
     return db.session.scalar(sa.select(TicketMessage).where(TicketMessage.public_id == public_id))
 

@@ -7,10 +7,19 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import aliased
 
 from portal.core.errors import Conflict, DomainError
 from portal.domain.invoices import booking
-from portal.domain.invoices.models import Allocation, AllocationState, Document, ListState
+from portal.domain.invoices.models import (
+    Allocation,
+    AllocationState,
+    CreditEntry,
+    CreditUse,
+    Document,
+    DocumentKind,
+    ListState,
+)
 from portal.domain.invoices.queries import LISTED
 from portal.domain.payments.models import Payment, Refund, RefundStatus
 from portal.domain.tickets.actions import (
@@ -32,11 +41,59 @@ _TAKES = (RefundStatus.QUEUED, RefundStatus.PENDING, RefundStatus.DONE)
 NOT_POSSIBLE = _l("There is nothing to refund on this invoice any more.")
 
 
-def refundable_minor(document_id: Any) -> sa.ScalarSelect[int]:
-    """Paid − refunded − refunds under way of a document, as a scalar subquery (domain.md, "Payments").
+def refundable_minor(document_id: Any) -> sa.ColumnElement[int]:
+    """Paid − refunded − refunds under way of a document, for a statement (domain.md, "Payments").
 
-    A refund is of a payment, which may have paid several documents: of each no more than its share can come back, and
-    of all of them no more than what is left of the payment.
+    Never more than what is not credited yet and the credit of its notes that is still there: what was spent or paid
+    out is gone.
+    """
+    paid, left = _paid_minor(document_id), _not_credited_minor(document_id) + _credit_left_minor(document_id)
+    return sa.case((paid < left, paid), else_=left)
+
+
+def _not_credited_minor(document_id: Any) -> sa.ColumnElement[int]:
+    whole, note = aliased(Document), aliased(Document)
+    total = sa.select(whole.total_minor).where(whole.id == document_id).scalar_subquery()
+    noted = (
+        sa.select(sa.func.coalesce(sa.func.sum(note.total_minor), 0))
+        .where(
+            note.original_id == document_id,
+            note.kind == DocumentKind.CREDIT_NOTE,
+            note.number.is_not(None),
+        )
+        .scalar_subquery()
+    )
+    return total - noted
+
+
+def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
+    """What its credit notes gave, up to the customer's credit: the ledger does not say which of it was spent."""
+    whole, note, entry = aliased(Document), aliased(Document), aliased(CreditEntry)
+    given = (
+        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        .join(note, note.id == CreditEntry.document_id)
+        .where(note.original_id == document_id, CreditEntry.use == CreditUse.CREDIT_NOTE)
+        .scalar_subquery()
+    )
+    balance = (
+        sa.select(sa.func.coalesce(sa.func.sum(entry.amount_minor), 0))
+        .join(
+            whole,
+            sa.and_(
+                whole.customer_id == entry.customer_id,
+                whole.mode == entry.mode,
+                whole.currency == entry.currency,
+            ),
+        )
+        .where(whole.id == document_id)
+        .scalar_subquery()
+    )
+    return sa.case((balance <= 0, 0), (balance < given, balance), else_=given)
+
+
+def _paid_minor(document_id: Any) -> sa.ScalarSelect[int]:
+    """A refund is of a payment, which may have paid several documents: of each no more than its share can come back,
+    and of all of them no more than what is left of the payment.
     """
     refunded = (
         sa.select(sa.func.coalesce(sa.func.sum(Refund.amount_minor), 0))

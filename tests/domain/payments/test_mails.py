@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 from flask_babel import force_locale
 
-from portal.core import mail_delivery
+from portal.core import clock, mail_delivery
 from portal.core.mailer import Category, MailMessage
 from portal.core.scalars import thaw
+from portal.domain.invoices.models import Document
+from portal.domain.payments.mails import refund_paid
 from portal.domain.people.models import Customer, Person
 from portal.extensions import db
 from tests.domain.payments.test_several import give_credit, start, use_credit
@@ -84,6 +87,24 @@ def test_golden_of_credit_and_of_several(world: World, language: str, several: b
     world.work()
     check(world, "credit_used", language, "credit_used_several")
     check(world, "payment_confirmation", language, "payment_confirmation_several")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_refund(world: World, language: str) -> None:
+    speak(world, language)
+    invoice = world.invoice()
+    with world.scope():
+        document = db.session.get_one(Document, invoice.id)
+        refund_paid(
+            document,
+            amount_minor=12100,
+            paid_on=date(2026, 11, 2),
+            reference="NL91 <b>2026</b>",
+            says="Sorry that it broke.",
+            now=clock.now(),
+        )
+        db.session.commit()
+    check(world, "refund_paid", language, "refund_paid")
 
 
 def test_money_is_booked_though_nobody_can_be_told(world: World) -> None:

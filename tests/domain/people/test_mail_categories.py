@@ -29,7 +29,7 @@ from portal.domain.collections.reminding import remind
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
 from portal.domain.orders.mails import downloads_granted
-from portal.domain.payments.mails import credit_confirmation, payment_confirmation
+from portal.domain.payments.mails import credit_confirmation, payment_confirmation, refund_paid
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import mails
 from portal.domain.people.models import Customer, Invitation, Membership, Person
@@ -129,6 +129,12 @@ class Scene:
         account = Account(self.account.id, Mode.TEST, "EUR")
         return credit_confirmation(account, [make_invoice(self.account.id)], 100, now=START)
 
+    def refund(self) -> MailMessage | None:
+        document = make_invoice(self.account.id)
+        return refund_paid(
+            document, amount_minor=100, paid_on=START.date(), reference="", says="Here it is.", now=START
+        )
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -162,6 +168,7 @@ MAILS: dict[str, Kind] = {
     "payment_confirmation": Kind(Scene.confirmation, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
+    "refund_paid": Kind(Scene.refund, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "ticket_answered": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.answered(ticket, said, now=START)),
         Category.ACCOUNT,

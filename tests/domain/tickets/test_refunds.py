@@ -12,6 +12,7 @@ from flask import Flask
 from portal.core import database
 from portal.core.errors import Conflict, DomainError
 from portal.core.tenancy import shop_scope
+from portal.domain.invoices import taking_back
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.models import (
     Allocation,
@@ -23,13 +24,14 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
-from portal.domain.people.models import Person, Staff
-from portal.domain.shops.models import Mode
+from portal.domain.people.models import Customer, Person, Staff
+from portal.domain.shops.models import Mode, Shop
 from portal.domain.tickets import refunds
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import Priority, Ticket, TicketStatus, TicketType
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
+from tests.domain.invoices.paying import ACTOR, spend_credit
 from tests.domain.people.test_at_once import alone, at_once, here, on_postgresql
 from tests.rows import make_charge, make_method, make_ticket
 
@@ -226,3 +228,39 @@ def test_a_refusal_has_words_and_is_of_a_request(scene: Ids) -> None:
         refunds.refuse_refund(wanted.id, " ", author=saskia, now=START)
     with pytest.raises(Conflict, match="decided already"):
         refunds.refuse_refund(make_ticket(scene.emma_account).id, "No.", author=saskia, now=START)
+
+
+def take_back(document: Document, account: int) -> None:
+    taking_back.take_back(
+        document.id,
+        [1],
+        left_minor=document.total_minor,
+        shop=db.session.get_one(Shop, document.shop_id),
+        customer=db.session.get_one(Customer, account),
+        note="",
+        now=START,
+        actor=ACTOR,
+    )
+
+
+def test_what_was_credited_and_spent_is_not_refunded_again(scene: Ids) -> None:
+    account = scene.emma_account
+    document, other = paid_invoice(account), make_invoice(account, amount_minor=6_000)
+    take_back(document, account)
+    assert refundable(document) == 10_000, "its credit is there"
+    spend_credit(other, 6_000)
+    assert refundable(document) == 4_000
+    assert refundable(other) == 6_000, "paid with credit, which a credit note gives back"
+    spend_credit(make_invoice(account, amount_minor=4_000), 4_000)
+    assert refundable(document) == 0
+    with pytest.raises(Conflict, match="nothing to refund"):
+        ask(document.id, account, scene.emma)
+
+
+def test_of_a_part_that_was_credited_the_rest_stays_refundable(scene: Ids) -> None:
+    account = scene.emma_account
+    document = make_invoice(account, amount_minor=10_000, lines=2)
+    book(document, 10_000, payment(account, 10_000))
+    take_back(document, account)
+    spend_credit(make_invoice(account, amount_minor=5_000), 5_000)
+    assert refundable(document) == 5_000

@@ -236,7 +236,7 @@ class PaymentForm(PortalForm):
         choices=[SelectChoice(value=each.value, label=each.label) for each in BY_HAND],
         validators=[InputRequired(_l("Choose one of these."))],
     )
-    paid_on = DayField(_l("On"), validators=[InputRequired(_l("Fill in a day."))])
+    paid_on = DayField(_l("Received on"), validators=[InputRequired(_l("Fill in a day."))])
     reference = text_field(
         _l("Reference"),
         validators=[Length(max=140, message=TOO_LONG)],

@@ -207,7 +207,7 @@ def _decide(ticket: Any, page: Page, act: Callable[[str], None], *, is_open: boo
     if not form.is_submitted():
         if not is_open:
             return redirect(here, 303)
-        form.body.data = _in_their_language(ticket, page.says)
+        form.body.data = in_their_language(ticket, page.says)
     elif not form.validate():
         status = 422
     else:
@@ -227,7 +227,8 @@ def _decide(ticket: Any, page: Page, act: Callable[[str], None], *, is_open: boo
     return answer, status
 
 
-def _in_their_language(ticket: Any, words: Any) -> str:
+def in_their_language(ticket: Any, words: Any) -> str:
+    """What a message begins with, in the language of the account."""
     customer = get_customer(ticket.customer_id)
     with force_locale(account_language(customer, get_shop(customer.shop_id))):
         return str(words)

@@ -7,11 +7,13 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Regexp
+from wtforms.validators import AnyOf, InputRequired, Length, Regexp
 
-from portal.core.forms import PortalForm, hidden_field
+from portal.blueprints.office.invoices.forms import TOO_LONG, DayField, key_field
+from portal.core.forms import PortalForm, hidden_field, text_field
 from portal.core.message_forms import MessageForm, files_field, message_field
 from portal.domain.tickets.models import Priority
+from portal.domain.tickets.paying_out import LONGEST_REFERENCE
 from portal.domain.tickets.states import Move
 
 
@@ -62,6 +64,24 @@ class DecisionForm(PortalForm):
     """What the customer reads about a decision."""
 
     body = message_field(_l("Message to the customer"))
+
+
+class PayOutForm(PortalForm):
+    """Money that was sent back to the customer."""
+
+    amount = text_field(
+        _l("Amount"),
+        validators=[InputRequired(_l("Fill in an amount.")), Length(max=40, message=TOO_LONG)],
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )
+    paid_on = DayField(_l("Paid on"), validators=[InputRequired(_l("Fill in a day."))])
+    reference = text_field(
+        _l("Reference"),
+        validators=[Length(max=LONGEST_REFERENCE, message=TOO_LONG)],
+        render_kw={"autocomplete": "off", "maxlength": LONGEST_REFERENCE},
+    )
+    body = message_field(_l("Message to the customer"))
+    key = key_field()
 
 
 class GrantForm(PortalForm):

@@ -163,6 +163,7 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE):
         ways.append(_credit_way(ticket))
+        ways.append(Way(_("Paid out…"), _to(ticket, "pay_out"), "circle-check"))
     if staff.can(StaffPermission.TICKETS_WRITE):
         ways.append(Way(_("Refuse…"), _to(ticket, "refuse_refund"), "circle-x"))
     return Matter(
@@ -173,10 +174,11 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         ),
         _(
             "A credit note turns what was paid into credit of the customer. Loket does not pay money out: "
-            "send it from your bank or at your payment provider, and say so in your answer."
+            "send it from your bank or at your payment provider, and write it down with “Paid out…”. "
+            "That takes the credit, so that the same money does not go twice."
         ),
         tuple(ways),
-        # Nobody is refused without a reason; once the money is on its way, the request is resolved.
+        # Nobody is refused without a reason; a request of which the money went out is resolved by that.
         takes_over=(Move.REJECT,),
     )
 

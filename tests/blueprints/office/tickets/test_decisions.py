@@ -15,9 +15,11 @@ from portal.core.audit import AuditEntry
 from portal.core.mail_message import MailMessage
 from portal.domain.collections.models import CaseStatus, PaymentPlan, PlanStatus
 from portal.domain.collections.queries import get_case_by_id
-from portal.domain.invoices.models import Document, DocumentKind
+from portal.domain.invoices import booking
+from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentKind
 from portal.domain.orders.models import Download
 from portal.domain.people.models import Customer, Person, Staff, StaffRole
+from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.cancelling import Reason
 from portal.domain.subscriptions.models import ChangeStatus, Subscription, SubscriptionChange
 from portal.domain.tickets import actions, cancelling, disputes, plans, undecided
@@ -46,6 +48,7 @@ WAYS = {
     "approve": ("cancellation/approve", {StaffRole.OWNER, StaffRole.MANAGER}),
     "keep": ("cancellation/keep", {StaffRole.OWNER, StaffRole.MANAGER}),
     "refund": ("refund/refuse", {StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT}),
+    "pay_out": ("refund/paid", {StaffRole.OWNER, StaffRole.MANAGER}),
 }
 
 
@@ -97,6 +100,15 @@ class Desk:
             else:
                 invoice = make_invoice(ids.emma_account)
                 ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
+                if way == "pay_out":
+                    entry = CreditEntry(
+                        mode=Mode.TEST,
+                        customer_id=ids.emma_account,
+                        currency="EUR",
+                        amount_minor=4900,
+                        use=CreditUse.CREDIT_NOTE,
+                    )
+                    db.session.add(entry)
             return f"{LIST}/{ticket.public_id}"
 
     def address(self, way: str, ticket: str) -> str:
@@ -150,7 +162,14 @@ def desk(on_stage: Any, ids: Any) -> Desk:
     return Desk(on_stage, ids)
 
 
-DATA = {"body": "Because of the terms.", "version": "1"}
+DATA = {
+    "body": "Because of the terms.",
+    "version": "1",
+    "amount": "1.00",
+    "paid_on": "2026-01-02",
+    "reference": "NL91",
+    "key": "k" * 22,
+}
 
 
 @pytest.mark.parametrize("way", list(WAYS))
@@ -402,7 +421,36 @@ def test_a_refund_is_refused(login: Any, desk: Desk) -> None:
     assert desk.status(ticket) is TicketStatus.REJECTED and desk.mails("ticket_answered") == 1
 
 
-@pytest.mark.parametrize("way", ["plan/agree", "dispute/reject", "cancellation/keep", "refund/refuse"])
+def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
+    with desk.on_stage():
+        db.session.get_one(Customer, ids.emma_account).language = "nl"
+    ticket = desk.make("pay_out")
+    address, saskia = desk.address("pay_out", ticket), login("saskia")
+    asked = saskia.get(address)
+    fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(asked.text), "input")[1:]}
+    assert fields["amount"] == "49.00" and "We hebben je geld teruggestuurd." in text(asked)
+    data = {**DATA, "amount": "50.00"}
+    too_much = saskia.send(address, data)
+    assert too_much.status_code == 422 and "Make a credit note first" in text(too_much)
+    assert "50.00" in too_much.text and desk.status(ticket) is TicketStatus.OPEN
+    for _ in range(2):
+        assert saskia.send(address, {**data, "amount": "49.00"}).location == ticket
+    assert desk.status(ticket) is TicketStatus.RESOLVED and desk.said(ticket) == ["Because of the terms."]
+    assert (
+        desk.mails("refund_paid") == 1 and desk.mails("ticket_answered") == desk.mails("ticket_resolved") == 0
+    )
+    with desk.on_stage():
+        assert booking.credit_balance(ids.emma_account, mode=Mode.TEST, currency="EUR") == 0
+
+
+def test_without_credit_the_page_says_what_comes_first(login: Any, desk: Desk) -> None:
+    page = login("saskia").get(f"{desk.make('refund')}/refund/paid")
+    assert page.status_code == 200 and "no credit to pay out. Make a credit note first." in text(page)
+
+
+@pytest.mark.parametrize(
+    "way", ["plan/agree", "dispute/reject", "cancellation/keep", "refund/refuse", "refund/paid"]
+)
 def test_a_ticket_that_asks_for_something_else(login: Any, desk: Desk, ids: Any, way: str) -> None:
     with desk.on_stage():
         ticket = make_ticket(ids.emma_account).public_id

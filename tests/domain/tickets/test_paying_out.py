@@ -1,0 +1,169 @@
+"""Money that went out is written down once, takes the customer's credit, and is never more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.core import database
+from portal.core.audit import AuditEntry
+from portal.core.errors import Conflict, DomainError
+from portal.core.mail_message import MailMessage
+from portal.core.tenancy import shop_scope
+from portal.domain.invoices import taking_back
+from portal.domain.invoices.models import CreditEntry, CreditUse
+from portal.domain.people.models import Customer, Staff
+from portal.domain.shops.models import Shop
+from portal.domain.tickets import paying_out, refunds
+from portal.domain.tickets.models import Ticket, TicketMessage, TicketStatus, TicketType
+from portal.domain.tickets.paying_out import PaidOut
+from portal.extensions import db
+from tests.cast import START, Ids, make_invoice
+from tests.domain.invoices.paying import ACTOR, attempt, book, credit, spend_credit
+from tests.domain.people.test_at_once import alone, at_once, here, on_postgresql
+from tests.rows import make_ticket
+
+__all__ = ["here", "on_postgresql"]
+
+PAID = PaidOut(
+    amount_minor=4900, paid_on=START.date(), reference="NL91", message="It is on its way.", key="k" * 22
+)
+
+
+@pytest.fixture
+def scene(app: Flask, ids: Ids) -> Iterator[Ids]:
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        yield ids
+        db.session.rollback()
+
+
+def wanted(ids: Ids, *, credited: bool = True) -> Ticket:
+    """A request about an invoice of € 49 that was paid, and credited unless said otherwise."""
+    document = make_invoice(ids.emma_account, amount_minor=4900)
+    book(attempt(ids.emma_account, (document, 4900)), 4900)
+    if credited:
+        taking_back.take_back(
+            document.id,
+            [1],
+            left_minor=4900,
+            shop=db.session.get_one(Shop, ids.shop),
+            customer=db.session.get_one(Customer, ids.emma_account),
+            note="",
+            now=START,
+            actor=ACTOR,
+        )
+    return make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
+
+
+def pay(ids: Ids, ticket_id: int, paid: PaidOut = PAID) -> bool:
+    shop, saskia = db.session.get_one(Shop, ids.shop), db.session.get_one(Staff, ids.saskia)
+    return paying_out.pay_out(ticket_id, paid, shop=shop, author=saskia, now=START)
+
+
+def mails() -> list[str]:
+    return list(db.session.scalars(sa.select(MailMessage.name)))
+
+
+def test_it_takes_the_credit_tells_the_customer_and_ends_the_request(scene: Ids) -> None:
+    ticket = wanted(scene)
+    assert paying_out.credit_of(ticket.document_id or 0) == credit(scene.emma_account) == 4900
+    assert pay(scene, ticket.id)
+    entry = db.session.scalars(sa.select(CreditEntry).where(CreditEntry.use == CreditUse.REFUND)).one()
+    assert (entry.amount_minor, entry.document_id) == (-4900, ticket.document_id)
+    assert credit(scene.emma_account) == 0 and ticket.status is TicketStatus.RESOLVED
+    assert mails() == ["refund_paid"]
+    data = db.session.scalars(sa.select(AuditEntry.data).where(AuditEntry.event == "credit.changed")).all()[
+        -1
+    ]
+    assert (data["amount_minor"], data["use"], data["paid_on"], data["reference"], data["ticket_id"]) == (
+        -4900, "refund", "2026-11-01", "NL91", ticket.id,
+    )  # fmt: skip
+    said = sa.select(TicketMessage.body).where(TicketMessage.ticket_id == ticket.id)
+    assert db.session.scalars(said.where(TicketMessage.staff_id == scene.saskia)).all() == [PAID.message]
+    refundable = db.session.scalar(sa.select(refunds.refundable_minor(ticket.document_id)))
+    assert refundable == 0, "the same money never goes twice"
+
+
+def test_the_same_form_twice_is_once_and_another_is_refused(scene: Ids) -> None:
+    ticket = wanted(scene)
+    assert pay(scene, ticket.id, replace(PAID, amount_minor=900))
+    assert not pay(scene, ticket.id, replace(PAID, amount_minor=900))
+    with pytest.raises(Conflict, match="decided already"):
+        pay(scene, ticket.id, replace(PAID, amount_minor=900, key="m" * 22))
+    assert credit(scene.emma_account) == 4000 and mails() == ["refund_paid"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"amount_minor": 4901}, "amount"),
+        ({"amount_minor": 0}, "amount"),
+        ({"amount_minor": -1}, "amount"),
+        ({"paid_on": START.date() + timedelta(days=1)}, "paid_on"),
+        ({"paid_on": date(1999, 12, 31)}, "paid_on"),
+        ({"message": " \n"}, "body"),
+    ],
+)
+def test_what_cannot_be_is_refused(scene: Ids, change: dict[str, Any], field: str) -> None:
+    ticket = wanted(scene)
+    with pytest.raises(DomainError) as refused:
+        pay(scene, ticket.id, replace(PAID, **change))
+    assert refused.value.field == field
+    assert credit(scene.emma_account) == 4900 and ticket.status is TicketStatus.OPEN and mails() == []
+
+
+def test_without_a_credit_note_or_with_the_credit_spent_there_is_nothing_to_pay_out(scene: Ids) -> None:
+    with pytest.raises(DomainError, match="Make a credit note first"):
+        pay(scene, wanted(scene, credited=False).id)
+    ticket = wanted(scene)
+    spend_credit(make_invoice(scene.emma_account, amount_minor=100), 100)
+    with pytest.raises(DomainError, match="less credit than that"):
+        pay(scene, ticket.id)
+    assert pay(scene, ticket.id, replace(PAID, amount_minor=4800)) and credit(scene.emma_account) == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type": TicketType.BILLING},
+        {"status": TicketStatus.REJECTED},
+        {"status": TicketStatus.RESOLVED},
+        {"status": TicketStatus.CLOSED},
+        {"document_id": None},
+    ],
+)
+def test_what_is_no_open_request_is_refused(scene: Ids, options: dict[str, Any]) -> None:
+    about = {"type": TicketType.REFUND_REQUEST, "document_id": wanted(scene).document_id, **options}
+    with pytest.raises(Conflict, match="decided already"):
+        pay(scene, make_ticket(scene.emma_account, **about).id)
+
+
+@pytest.mark.parametrize("change", [{"mail_payment_confirmation": False}, {"email": "no address@"}])
+def test_who_gets_no_mails_about_payments_is_told_that_there_is_an_answer(
+    scene: Ids, change: dict[str, Any]
+) -> None:
+    ticket = wanted(scene)
+    for name, value in change.items():
+        setattr(db.session.get_one(Customer, scene.emma_account), name, value)
+    assert pay(scene, ticket.id)
+    assert mails() == (["ticket_answered"] if "email" not in change else [])
+
+
+def test_two_colleagues_at_once_pay_once(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    ticket_id = alone(here, lambda: wanted(ids).id)
+    keys = iter("abcd")
+
+    def act() -> Any:
+        return pay(ids, ticket_id, replace(PAID, amount_minor=2000, key=next(keys) * 22))
+
+    answers = at_once(here, 4, act)
+    assert sum(isinstance(each, Conflict) for each in answers) == 3 and True in answers, answers
+    assert alone(here, lambda: credit(ids.emma_account)) == 2900
