@@ -928,8 +928,9 @@ def test_no_value_breaks_a_form(here: tuple[World, Things], trial: Trial, which:
     form = FORMS[which]
     client = sender(world, form)
     token, path = client.token(), form.path(things)
-    for into in {*form.valid, "next", "unknown"} - set(form.free):
-        for value in ATTACKS:
+    for place, into in enumerate(sorted({*form.valid, "next", "unknown"} - set(form.free))):
+        # Each field gets a third of them in `make test`, the next one the next third; the soak sends all to each.
+        for value in ATTACKS if IN_TURN == ["postgres"] else ATTACKS[place % 3 :: 3]:
             data = {**(form.beside or form.valid), into: value, "csrf_token": token}
             answer = trial.judge(
                 f"{into}={name(value)}",
