@@ -102,6 +102,7 @@ def _page(opened: Opened, ending: Ending, form: ConfirmForm) -> str:
         form=form,
         at_once=ending.at_once,
         waits=ending.waits_for_bill,
+        ask_to_cancel_url=loading.ask_url(opened.facts, Act.CANCEL),
         facts=previews.ending(ending, opened.facts),
         loses_switch=ending.loses_switch and not ending.at_once,
     )

@@ -450,4 +450,6 @@ def test_while_a_bill_is_due_the_page_says_so_and_nothing_happens(
         assert "What happens then" not in text(page) and 'name="told" value="2' not in page.get_data(
             as_text=True
         )
+        # Whoever wants to stop can say so today.
+        assert ("type=cancel_subscription" in page.get_data(as_text=True)) is (act == "cancel")
     assert stored(on_stage, address)["status"] is SubscriptionStatus.ACTIVE
