@@ -21,7 +21,7 @@ from rq.cron import CronJob, CronScheduler
 from rq.job import Job
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core import clock, jobs, outbox
+from portal.core import clock, jobs, outbox, storage
 from portal.core.stopping import Stop
 from portal.core.tables import Base
 from portal.core.tenancy import every_shop, shop_scope
@@ -215,6 +215,11 @@ def _sweep(*, now: datetime) -> None:
 @periodic("outbox.purge", daily_at="02:30", per_shop=True)
 def _purge(*, now: datetime) -> None:
     outbox.purge(now=now)
+
+
+@periodic("files.remove_unfinished", daily_at="03:15")
+def _remove_unfinished(*, now: datetime) -> None:
+    storage.remove_unfinished(now=now)
 
 
 def last_runs() -> dict[str, datetime]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -21,8 +22,9 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*(\.[A-Za-z0-9]+)*")
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 #: So that every key also fits into an archive: its last name, and all of it.
 _LONGEST_NAME, _LONGEST_KEY = 90, 140
-#: What ``put`` writes before it is whole.
+#: What ``put`` writes before it is whole, and for how long nobody is waited for who writes no more.
 _UNFINISHED = re.compile(r".*\.[0-9a-f]{16}\.part", re.DOTALL)
+UNFINISHED = timedelta(hours=6)
 
 
 class BadKey(ValueError):
@@ -62,16 +64,17 @@ def writing(key: str) -> Iterator[BinaryIO]:
     _sync_folder(_path(key).parent)
 
 
-def remove_unfinished(prefix: str, *, before: datetime) -> int:
-    """Removes what a killed process left unfinished in the folders below ``prefix``; answers how many files."""
-    left = [
-        path
-        for path in _path(checked(prefix)).rglob("*.part")
-        if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < before.timestamp()
-    ]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return len(left)
+def remove_unfinished(*, now: datetime) -> int:
+    """Removes what killed processes left unfinished hours ago; answers how many files. For the daily run."""
+    before = (now - UNFINISHED).timestamp()
+    removed = 0
+    for path in _folder().rglob("*.part"):
+        # Its writer may finish it, or another run remove it, in this very moment.
+        with contextlib.suppress(FileNotFoundError):
+            if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < before:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def get(key: str) -> bytes:

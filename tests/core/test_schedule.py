@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal.core import schedule, tenancy
+from portal.core import clock, schedule, storage, tenancy
 from portal.core.schedule import Periodic, periodic, run, run_due
 from portal.extensions import db
 from tests.durable.background import NOON, make_app, make_tables, mark, marks
@@ -134,4 +134,14 @@ def test_a_run_of_a_function_that_was_removed_is_left_out() -> None:
 
 def test_the_core_registers_its_own_periodic_work() -> None:
     names = {function.name for function in schedule.registered()}
-    assert {"mail.release_held", "outbox.purge", "outbox.sweep"} <= names
+    assert {"files.remove_unfinished", "mail.release_held", "outbox.purge", "outbox.sweep"} <= names
+
+
+def test_the_daily_run_removes_what_a_killed_writer_left(app: Flask) -> None:
+    with app.app_context():
+        left = storage._folder() / "shops" / "1" / f"x.pdf.{'0' * 16}.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    assert schedule.run(app, "files.remove_unfinished", now=clock.now()) and left.exists()
+    assert schedule.run(app, "files.remove_unfinished", now=clock.now() + timedelta(days=1))
+    assert not left.exists()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from portal.core import storage
+from portal.core import clock, storage
 from portal.core.storage import BadKey
 
 
@@ -93,3 +94,25 @@ def test_all_keys_come_in_order_and_only_of_whole_files(folder: Path) -> None:
     (folder / ".hidden").write_bytes(b"")
     (folder / "no key at all").write_bytes(b"")
     assert list(storage.walk()) == keys == sorted(keys)
+
+
+def test_what_a_killed_writer_left_is_removed_once_nobody_can_be_at_it(folder: Path) -> None:
+    now = clock.now()
+    storage.put("shops/1/a.pdf", b"whole")
+    old, young, strange = (
+        folder / "shops" / "1" / name
+        for name in (f"a.pdf.{'0' * 16}.part", f"a.pdf.{'1' * 16}.part", "somebody's.part")
+    )
+    for path, age in ((old, 6.1), (young, 5.9), (strange, 100)):
+        path.write_bytes(b"half")
+        then = (now - timedelta(hours=age)).timestamp()
+        os.utime(path, (then, then))
+    assert storage.remove_unfinished(now=now) == 1
+    assert not old.exists() and young.exists() and strange.exists()
+    assert storage.get("shops/1/a.pdf") == b"whole"
+    assert storage.remove_unfinished(now=now) == 0
+
+
+def test_there_may_be_nothing_to_remove(folder: Path) -> None:
+    assert not folder.exists()
+    assert storage.remove_unfinished(now=clock.now()) == 0

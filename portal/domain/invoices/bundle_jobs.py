@@ -16,7 +16,6 @@ from flask_babel import force_locale
 
 from portal.core import outbox, pdf, storage, uploads
 from portal.core.schedule import periodic
-from portal.core.tenancy import current_shop_id
 from portal.domain.invoices import bundles, rendering
 from portal.domain.invoices.bundles import BUILD_YEAR
 from portal.domain.invoices.models import Bundle, Document, DocumentFile, DocumentKind
@@ -161,6 +160,5 @@ def _packed(bundle_id: int, key: str, size_bytes: int, *, now: datetime) -> outb
 
 @periodic("invoices.expire_bundles", minutes=60, per_shop=True)
 def expire_bundles(*, now: datetime) -> None:
-    """Removes files whose week is over, and what killed workers left half written."""
+    """Removes files whose week is over."""
     bundles.expire(now=now)
-    storage.remove_unfinished(f"shops/{current_shop_id()}/bundles", before=now - bundles.UNFINISHED)

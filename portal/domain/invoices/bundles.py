@@ -23,8 +23,6 @@ from portal.extensions import db
 KEPT = timedelta(days=7)
 #: How long a file is left after that, which nobody can fetch any more: longer than any backup takes.
 LEFT = timedelta(days=1)
-#: What a worker that was killed left half written is removed after this long; no build takes as long.
-UNFINISHED = timedelta(hours=6)
 #: The outbox job that puts the PDFs of a year into a ZIP.
 BUILD_YEAR = "invoices.build_year"
 
