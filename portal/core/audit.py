@@ -59,7 +59,7 @@ class AuditEntry(Id, ShopOwned, Base):
 
     __tablename__ = "audit_entries"
     __table_args__ = (
-        sa.Index("ix_audit_entries_subject", "shop_id", "subject_type", "subject_id"),
+        sa.Index("ix_audit_entries_subject", "shop_id", "subject_type", "subject_id", "event", "at"),
         sa.Index("ix_audit_entries_at", "shop_id", "at"),
     )
 

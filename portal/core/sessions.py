@@ -133,7 +133,9 @@ def current_id() -> int | None:
 def end_all(person_id: int, *, now: datetime, but: Collection[int] = ()) -> int:
     """Ends every live session of a person, as a new password must, and counts them; ``but`` spares some rows."""
     stmt = sa.update(SessionRow).where(
-        SessionRow.person_id == person_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > now
+        SessionRow.principal == f"person:{person_id}",
+        SessionRow.ended_at.is_(None),
+        SessionRow.expires_at > now,
     )
     if but:
         stmt = stmt.where(SessionRow.id.not_in(but))

@@ -61,6 +61,7 @@ class CollectionCase(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
         sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
         sa.Index("ix_collection_cases_status", "shop_id", "customer_id", "mode", "status"),
         sa.Index("ix_collection_cases_list", "shop_id", "customer_id", "mode", "id"),
+        sa.Index("ix_collection_cases_document_id", "document_id"),
         sa.Index(
             "uq_collection_cases_running",
             "document_id",

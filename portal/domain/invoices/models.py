@@ -289,6 +289,8 @@ class CreditEntry(Id, ShopOwned, Timestamped, Base):
     __table_args__ = (
         sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"]),
         sa.Index("ix_credit_entries_customer_id", "customer_id", "currency"),
+        sa.Index("ix_credit_entries_document_id", "document_id"),
+        sa.Index("ix_credit_entries_payment_id", "payment_id"),
     )
 
     mode: Mapped[Mode] = mapped_column(word(Mode))

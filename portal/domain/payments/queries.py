@@ -154,7 +154,8 @@ def list_charges_under_way(method_id: int, *, limit: int = 25) -> list[Payment]:
         db.session.scalars(
             sa.select(Payment)
             .where(Payment.payment_method_id == method_id, Payment.status.in_(RUNNING))
-            .order_by(Payment.id.desc())
+            # Not by id alone: SQLite would rather walk all payments of the shop in that order.
+            .order_by(Payment.created_at.desc(), Payment.id.desc())
             .limit(limit)
         )
     )

@@ -71,7 +71,8 @@ class Subscription(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
         sa.ForeignKeyConstraint(
             ["shop_id", "payment_method_id"], ["payment_methods.shop_id", "payment_methods.id"]
         ),
-        sa.Index("ix_subscriptions_list", "shop_id", "customer_id", "status", "id"),
+        # In the order of the list, or SQLite walks all of the shop in that order.
+        sa.Index("ix_subscriptions_list", "shop_id", "customer_id", "mode", "id", "status"),
         sa.Index(
             "ix_subscriptions_payment_method_id", "payment_method_id", "status", "next_billing_on", "id"
         ),
@@ -116,7 +117,10 @@ class SubscriptionPeriod(Id, ShopOwned, Timestamped, Base):
     """A period that was billed; the database refuses a second bill for it."""
 
     __tablename__ = "subscription_periods"
-    __table_args__ = (sa.UniqueConstraint("subscription_id", "starts_on"),)
+    __table_args__ = (
+        sa.UniqueConstraint("subscription_id", "starts_on"),
+        sa.Index("ix_subscription_periods_document_id", "document_id"),
+    )
 
     subscription_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("subscriptions.id"))
     starts_on: Mapped[date]

@@ -1,0 +1,51 @@
+"""What grows is found by an index: credit by its document and payment, an account's subscriptions, cases, audit entries"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+#: Name, table, columns.
+NEW = (
+    ("ix_credit_entries_document_id", "credit_entries", ["document_id"]),
+    ("ix_credit_entries_payment_id", "credit_entries", ["payment_id"]),
+    ("ix_subscription_periods_document_id", "subscription_periods", ["document_id"]),
+    ("ix_collection_cases_document_id", "collection_cases", ["document_id"]),
+)
+#: Name, table, columns before and after.
+CHANGED = (
+    (
+        "ix_subscriptions_list",
+        "subscriptions",
+        ["shop_id", "customer_id", "status", "id"],
+        ["shop_id", "customer_id", "mode", "id", "status"],
+    ),
+    (
+        "ix_audit_entries_subject",
+        "audit_entries",
+        ["shop_id", "subject_type", "subject_id"],
+        ["shop_id", "subject_type", "subject_id", "event", "at"],
+    ),
+)
+
+
+def upgrade() -> None:
+    """Goes up."""
+    for name, table, columns in NEW:
+        op.create_index(name, table, columns)
+    for name, table, _before, after in CHANGED:
+        op.drop_index(name, table)
+        op.create_index(name, table, after)
+
+
+def downgrade() -> None:
+    """Goes down again."""
+    for name, table, before, _after in CHANGED:
+        op.drop_index(name, table)
+        op.create_index(name, table, before)
+    for name, table, _columns in reversed(NEW):
+        op.drop_index(name, table)
