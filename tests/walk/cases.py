@@ -258,6 +258,11 @@ STAFF: dict[Key, CustomerCase] = {
         is_list=True,
     ),
     ("office.customers.show", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}"),
+    ("office.customers.edit", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}/edit"),
+    ("office.customers.edit", "POST"): CustomerCase(
+        lambda t: f"/office/customers/{t.account}/edit",
+        {**DETAILS, "kind": "consumer", "email": "emma@example.com", "language": "auto"},
+    ),
     ("office.customers.invite", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}/invite"),
     ("office.customers.invite", "POST"): CustomerCase(
         lambda t: f"/office/customers/{t.account}/invite", {"email": "piet@example.net", "role": "billing"}

@@ -109,6 +109,24 @@ NOTICE_REFUSED: dict[str, tuple[str, ...]] = {
     # A button, which shows the form again: tests/blueprints/office/test_notifications.py.
     "preview": (),
 }
+#: Its address is none, so that nothing is taken by accident.
+CUSTOMER_TYPED = {
+    "kind": "consumer", "name": "A", "email": "no address", "company": "", "phone": "", "street": "", "postal_code": "",
+    "city": "", "country": "NL", "vat_number": "", "chamber_number": "",
+}  # fmt: skip
+CUSTOMER_REFUSED: dict[str, tuple[str, ...]] = {
+    "kind": ("", "x", "CONSUMER", HUGE, "\0"),
+    "name": EMPTY_AND_LONG,
+    "email": ADDRESSES,
+    "company": (HUGE, "a\0b"),
+    "phone": (HUGE, "a\0b", "call me", "1", "+99912"),
+    "street": (HUGE, "a\0b"),
+    "postal_code": (HUGE, "a\0b", "x" * 21),
+    "city": (HUGE, "a\0b"),
+    "country": ("", "XX", "nl", "NLD", HUGE, "\0"),
+    "vat_number": ("x", HUGE, "\0"),
+    "chamber_number": ("x", HUGE, "\0"),
+}
 #: Beside a quantity that cannot be read, so that nothing is taken by accident.
 DRAFT_REFUSED: dict[str, tuple[str, ...]] = {
     "lines-0-description": (HUGE, "a\0b"),
@@ -480,33 +498,16 @@ FORMS: dict[str, Form] = {
     ),
     "new customer": Form(
         lambda t: "/office/customers/new",
-        {
-            "kind": "consumer",
-            "name": "A",
-            "email": "no address",
-            "company": "",
-            "phone": "",
-            "street": "",
-            "postal_code": "",
-            "city": "",
-            "country": "NL",
-            "vat_number": "",
-            "chamber_number": "",
-            "invites": "y",
-        },
-        {
-            "kind": ("", "x", "CONSUMER", HUGE, "\0"),
-            "name": EMPTY_AND_LONG,
-            "email": ADDRESSES,
-            "company": (HUGE, "a\0b"),
-            "phone": (HUGE, "a\0b", "call me", "1", "+99912"),
-            "street": (HUGE, "a\0b"),
-            "postal_code": (HUGE, "a\0b", "x" * 21),
-            "city": (HUGE, "a\0b"),
-            "country": ("", "XX", "nl", "NLD", HUGE, "\0"),
-            "vat_number": ("x", HUGE, "\0"),
-            "chamber_number": ("x", HUGE, "\0"),
-        },
+        CUSTOMER_TYPED | {"invites": "y"},
+        CUSTOMER_REFUSED,
+        by_staff=True,
+        keeps="email",
+    ),
+    "customer": Form(
+        lambda t: f"/office/customers/{t.account}/edit",
+        CUSTOMER_TYPED | {"language": "auto", "version": "1"},
+        CUSTOMER_REFUSED
+        | {"language": ("", "x", "EN", HUGE, "\0"), "version": ("", "x", "-1", HUGE, "1\0", "\u0661")},
         by_staff=True,
         keeps="email",
     ),
