@@ -298,6 +298,12 @@ STAFF: dict[Key, CustomerCase] = {
         lambda t: f"/office/invoices/{t.invoice}/payment",
         {"amount": "10.00", "method": "transfer", "paid_on": "2026-11-01", "key": "f" * 22},
     ),
+    ("office.invoices.undo_payment", "GET"): CustomerCase(
+        lambda t: f"/office/invoices/{t.booked}/payments/{t.booked_payment}/undo"
+    ),
+    ("office.invoices.undo_payment", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.booked}/payments/{t.booked_payment}/undo", {"reason": "A mistake."}
+    ),
     ("office.invoices.credit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/credit"),
     ("office.invoices.credit", "POST"): CustomerCase(
         lambda t: f"/office/invoices/{t.invoice}/credit", {"lines": "1", "left": "12100"}

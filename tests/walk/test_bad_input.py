@@ -565,6 +565,13 @@ FORMS: dict[str, Form] = {
         by_staff=True,
         keeps="amount",
     ),
+    "take a payment back": Form(
+        lambda t: f"/office/invoices/{t.booked}/payments/{t.booked_payment}/undo",
+        {"reason": ""},
+        {"reason": EMPTY_AND_LONG},
+        by_staff=True,
+        free=("reason",),
+    ),
     "credit": Form(
         lambda t: f"/office/invoices/{t.invoice}/credit",
         {"lines": "7", "note": "", "left": "12100"},
