@@ -238,7 +238,9 @@ def test_a_part_and_then_more_than_the_rest(login: Any, on_stage: Any, ids: Any,
     [
         ("amount", "0", "at least one cent"),
         ("amount", "-5", "at least one cent"),
-        ("amount", "1,5", "Write a number like"),
+        ("amount", "1.250", "write a number like 1,234.50"),
+        ("amount", "1250,000", "Write a number like 1,234.50."),
+        ("amount", "1,2,3", "Write a number like 1,234.50."),
         ("paid_on", "2026-11-02", "cannot have come in"),
         ("paid_on", "yesterday", "Fill in a day."),
         ("method", "ideal", "Not a valid choice"),
@@ -250,6 +252,14 @@ def test_what_cannot_be_is_refused(
     refused = login("saskia").send(f"{invoice}/payment", {**PAID, field: value})
     assert refused.status_code == 422 and words in text(refused)
     assert state(on_stage, ids)["payments"] == []
+
+
+@pytest.mark.parametrize(("typed", "minor"), [("12,50", 1250), ("1.200,5", 120050), ("1,250", 125000)])
+def test_an_amount_with_a_comma_is_understood(
+    login: Any, on_stage: Any, ids: Any, invoice: str, typed: str, minor: int
+) -> None:
+    assert login("saskia").send(f"{invoice}/payment", {**PAID, "amount": typed}).status_code == 303
+    assert [each[3] for each in state(on_stage, ids)["payments"]] == [minor]
 
 
 def test_the_day_is_the_shops(login: Any, on_stage: Any, invoice: str) -> None:
