@@ -94,14 +94,15 @@ SWITCHES = (
 
 #: It begins on no day, so that nothing is taken by accident.
 NOTICE_TYPED = {
-    "type": "vacation", "title": "Closed", "body": "Until Monday", "colour": "", "audience": "all", "tags": "",
-    "starts_at": "x", "expires_at": "", "is_permanent": "y", "is_active": "y",
+    "type": "vacation", "title": "Closed", "body": "Until Monday", "colour_of": "own", "colour": "#7a3b12",
+    "audience": "all", "tags": "", "starts_at": "x", "expires_at": "", "is_permanent": "y", "is_active": "y",
 }  # fmt: skip
 NOTICE_REFUSED: dict[str, tuple[str, ...]] = {
     "type": ("", "x", "VACATION", HUGE, "\0"),
     "title": EMPTY_AND_LONG,
     "body": (HUGE, "a\0b"),
-    "colour": ("x", "#12", "#gggggg", "7a3b12;", HUGE, "\0", "\u0661" * 6),
+    "colour_of": ("x", "OWN", HUGE, "\0"),
+    "colour": ("", "x", "#12", "#gggggg", "7a3b12;", HUGE, "\0", "\u0661" * 6),
     "audience": ("", "x", "some", "ALL", HUGE, "\0"),
     "tags": (HUGE, "a\0b", "x," * 30),
     "starts_at": ("", "x", "0001-01-01T00:00", "9999-12-31T23:59", "2026-02-30T10:00", HUGE, "\0", "\u0661"),
