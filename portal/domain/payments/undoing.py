@@ -92,7 +92,7 @@ def undo(payment_id: int, *, reason: str, actor: Actor, now: datetime) -> list[D
 def words(at: datetime) -> str:
     """What everybody reads of a payment that was taken back at a moment, in the reader's language."""
     day = locale.date(clock.today(current_shop().time_zone, at), language(), "medium")
-    return _("Booked by mistake, taken back on %(date)s", date=day)
+    return str(_("Booked by mistake, taken back on %(date)s", date=day))
 
 
 def share_of(payment: Payment, document: Document) -> int:
