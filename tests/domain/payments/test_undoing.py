@@ -15,8 +15,9 @@ from portal.core.audit import Actor, AuditEntry
 from portal.core.errors import Conflict, DomainError, NotFound
 from portal.core.mail_message import MailMessage, MailState
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import spending, taking_back
+from portal.domain.invoices import crediting, spending
 from portal.domain.invoices.balance import badge, find_imbalances
+from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Badge, CreditEntry, CreditUse, Document, DocumentStatus, ListState
 from portal.domain.payments import undoing
 from portal.domain.payments.models import (
@@ -251,6 +252,14 @@ def test_with_a_refund_done_or_under_way_it_is_refused(scene: Ids, status: Refun
         refused(scene, payment, "paid out or is on its way")
 
 
+def lines_of(document: Document) -> list[LineInput]:
+    """All of its lines, as a credit note takes them back."""
+    return [
+        LineInput(line.description, line.quantity, line.unit_price, line.vat_rate, line.vat_category)
+        for line in document.lines
+    ]
+
+
 def pay_out(ids: Ids, document: Document, amount_minor: int, *, at: Any = START) -> None:
     ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
     paid = paying_out.PaidOut(
@@ -278,10 +287,9 @@ def test_excess_of_which_as_much_is_there_can_go(scene: Ids) -> None:
 def test_an_invoice_that_was_credited_and_paid_out_stays_paid(scene: Ids) -> None:
     document = make_invoice(scene.emma_account)
     payment = by_hand(document, 12100)
-    taking_back.take_back(
-        document.id,
-        [1],
-        left_minor=12100,
+    crediting.credit_invoice(
+        document,
+        lines_of(document),
         shop=db.session.get_one(Shop, scene.shop),
         customer=db.session.get_one(Customer, scene.emma_account),
         note="",
