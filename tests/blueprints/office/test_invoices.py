@@ -30,6 +30,7 @@ from portal.domain.tickets.actions import Said
 from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
+from tests.domain.invoices.paying import spend_credit
 from tests.page_client import find_all, parse, text_of
 from tests.rows import make_billed, write_invoices
 from tests.statements import counted, plans
@@ -421,6 +422,21 @@ def test_the_customer_reads_that_it_was_a_mistake(
     page = emma.get(invoice.replace("/office", "/customer"), headers=headers)
     assert words in text(page) and never not in text(page) and "colleague" not in page.text
     assert never not in text(emma.get("/customer/invoices", headers=headers))
+
+
+def test_what_was_paid_with_the_credit_of_a_mistake_says_so_to_the_customer(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", {**PAID, "amount": "131.00"})
+    with on_stage():
+        other = make_invoice(ids.emma_account)
+        address = f"/customer/invoices/{other.public_id}"
+        spend_credit(other, 1000)
+    saskia.send(undo_link(saskia.get(invoice)), {"reason": "Wrong amount"})
+    page = text(login("emma").get(address))
+    assert "The credit came from a payment that was booked by mistake, and was taken back." in page
+    assert "Reversed" not in page and "Wrong amount" not in page
 
 
 def test_a_payment_of_another_invoice_or_shop_is_not_found(

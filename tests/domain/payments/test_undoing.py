@@ -19,7 +19,7 @@ from portal.domain.invoices import crediting, spending
 from portal.domain.invoices.balance import badge, find_imbalances
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Badge, CreditEntry, CreditUse, Document, DocumentStatus, ListState
-from portal.domain.payments import undoing
+from portal.domain.payments import statements, undoing
 from portal.domain.payments.models import (
     Payment,
     PaymentEvent,
@@ -306,6 +306,17 @@ def test_what_was_paid_out_before_it_was_booked_is_not_its_money(scene: Ids) -> 
     pay_out(scene, document, 1000)
     payment = by_hand(document, 12100, at=START + timedelta(hours=1))
     assert undo(scene, payment) == [document.id]
+
+
+def test_a_statement_of_account_comes_to_what_is_owed(scene: Ids) -> None:
+    document = make_invoice(scene.emma_account)
+    payment = by_hand(document, 12100 + 900)
+    spend_credit(make_invoice(scene.emma_account), 500)
+    undo(scene, payment)
+    account = statements.Account(scene.emma_account, Mode.TEST, "EUR", "Europe/Amsterdam")
+    found = statements.get_statement(account, START.date(), START.date())
+    assert found.closing_minor == 2 * 12100 - credit(scene.emma_account) == 24200
+    assert found.sum_of(statements.Event.PAYMENT) == -found.sum_of(statements.Event.CHARGEBACK) == -13000
 
 
 def test_no_reason_is_no_reason(scene: Ids) -> None:
