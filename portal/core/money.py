@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, total_ordering
+from typing import Any
 
 from babel.core import get_global
 from babel.numbers import format_decimal, get_currency_precision, get_decimal_symbol, get_group_symbol
@@ -97,6 +98,7 @@ class Money:
 def parse_amount(text: str, locale: str, currency: str, *, field: str | None = None) -> int:
     """What a person typed, in their locale, as minor units: "1.234,56" in Dutch and "1,234.56" in English.
 
+    A point for a comma and the other way around is understood where that leaves one way to read it: "12.50" in Dutch.
     Negative amounts are read; whether they make sense is the caller's rule. Raises DomainError, for `field`,
     when the text is not a plain number, has more decimals than the currency, or is beyond MAX_MINOR.
     """
@@ -198,33 +200,67 @@ def _sign(ideals: Sequence[Fraction], total: int) -> int:
     return -1 if next((value for value in values if value), 1) < 0 else 1
 
 
-@cache
-def _grammar(locale: str) -> tuple[re.Pattern[str], str, str]:
-    """What a plain number looks like in a locale, with the separators of its groups and of its decimals.
+#: A pattern, with the separators of groups and of decimals in what fits it.
+_Grammar = tuple[re.Pattern[str], str, str]
 
-    Groups are all or none, three digits each behind a first that does not begin with a zero: "10,00" in English
-    is a Dutch ten, and must not become a thousand.
+
+@cache
+def _grammars(locale: str) -> tuple[_Grammar, ...]:
+    """What a plain number looks like in a locale; and, where it has point and comma, what one looks like that was
+    typed with the two the other way around and can be read in no other way.
+
+    Groups are all or none, three digits each behind a first that does not begin with a zero. What fits the first is
+    read by it: "1,250" in English is a thousand and more, so with a comma for the point three digits need groups
+    before them.
     """
     group, point = get_group_symbol(locale), get_decimal_symbol(locale)
-    whole = rf"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+)"
     part = re.escape(point)
-    return re.compile(rf"-?(?:{whole}(?:{part}[0-9]*)?|{part}[0-9]+)", re.ASCII), group, point
+    own = rf"-?(?:(?:[0-9]+|{_grouped(group)})(?:{part}[0-9]*)?|{part}[0-9]+)", group, point
+    if {group, point} != {".", ","}:
+        return (_compiled(*own),)
+    part = re.escape(group)
+    swapped = (
+        rf"-?(?:{_grouped(point)}(?:{part}[0-9]*)?|[0-9]*{part}(?:[0-9]{{1,2}}|[0-9]{{4,}})|[0-9]+{part})"
+    )
+    return _compiled(*own), _compiled(swapped, point, group)
+
+
+def _grouped(group: str) -> str:
+    return rf"[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+"
+
+
+def _compiled(pattern: str, group: str, point: str) -> _Grammar:
+    return re.compile(pattern, re.ASCII), group, point
 
 
 def _read(text: str, locale: str, places: int, limit: Decimal, field: str | None) -> Decimal:
     # The portal writes a real minus, so what is copied from a page comes back with one.
     typed = text.strip().replace("\N{MINUS SIGN}", "-")
-    plain, group, point = _grammar(locale)
-    if len(typed) > _LONGEST_TYPED or plain.fullmatch(typed) is None:
-        example = format_decimal(Decimal("1234.5"), "#,##0.00" if places else "#,##0", locale)
-        raise DomainError(_l("Write a number like %(example)s.", example=example), field)
+    fitting = (each for each in _grammars(locale) if each[0].fullmatch(typed))
+    grammar = next(fitting, None) if len(typed) <= _LONGEST_TYPED else None
+    if grammar is None:
+        raise DomainError(_l("Write a number like %(example)s.", example=_example(places, locale)), field)
+    _pattern, group, point = grammar
     value = Decimal(typed.replace(group, "").replace(point, "."))
     if abs(value) > limit:
         raise _too_large(field)
     # Zeros count too: "10.000" is more likely ten thousand from another country than ten.
     if -int(value.as_tuple().exponent) > places:
-        raise _too_precise(places, field)
+        raise DomainError(_too_fine(places, _example(places, locale)), field)
     return abs(value) if value == 0 else value
+
+
+def _too_fine(places: int, example: str) -> Any:
+    if not places:
+        return _l("Write a number without decimals, like %(example)s.", example=example)
+    return _l(
+        "Use at most %(count)s decimals, and write a number like %(example)s.", count=places, example=example
+    )
+
+
+def _example(places: int, locale: str) -> str:
+    """How a number is typed here."""
+    return str(format_decimal(Decimal("1234.5"), "#,##0.00" if places else "#,##0", locale))
 
 
 def _too_precise(places: int, field: str | None) -> DomainError:

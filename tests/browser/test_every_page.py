@@ -393,6 +393,10 @@ def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
     page.fill("input[name=email]", "no address")
     page.click("main form .btn-primary")
     walk.look("office-invite-errors")
+    walk.open(f"{customer}/edit", "office-customer-edit")
+    page.fill("input[name=email]", "no address")
+    page.click("main form .btn-primary")
+    walk.look("office-customer-edit-errors")
     walk.open("/office/customers/new", "office-customer-new")
     page.click("main form .btn-primary")
     walk.look("office-customer-errors")
@@ -408,6 +412,7 @@ def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
     page.fill("input[name=amount]", "x")
     page.click("main form .btn-primary")
     walk.look("office-payment-errors")
+    look_at_a_mistake(walk)
     look_at_a_draft(walk)
     walk.open("/office/notifications", "office-notifications")
     page.click("th a >> nth=0")
@@ -440,14 +445,30 @@ def look_at_decisions(walk: Walk, demo: Installation) -> None:
         name = f"office-ticket-{step.partition('/')[0]}"
         walk.open(ticket, name)
         walk.open(f"{ticket}/{step}", f"{name}-decide")
+    # Its invoice was not credited, so the page says what comes first.
     walk.open(f"{tickets['refund/refuse']}/refund/paid", "office-ticket-pay-out")
-    page.fill("main input[name=amount]", "0")
-    page.click("main form .btn-primary")
-    walk.look("office-ticket-pay-out-errors")
     walk.open(f"{ticket}/{step}", "office-ticket-decide-again")
     page.fill("main textarea", "")
     page.click("main form .btn-danger")
     walk.look("office-decide-errors")
+
+
+def look_at_a_mistake(walk: Walk) -> None:
+    """A cent that is booked on the page of a payment, and taken back."""
+    page = walk.page
+    page.fill("input[name=amount]", "0,01")
+    page.click("main form .btn-primary")
+    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
+    if walk.window.device.phone:
+        page.click("#history summary")
+    page.click("#history a[href$='/undo']")
+    walk.look("office-undo")
+    page.click("main form .btn-danger")
+    walk.look("office-undo-errors")
+    page.fill("textarea[name=reason]", "The wrong customer")
+    page.click("main form .btn-danger")
+    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
+    walk.look("office-undone")
 
 
 def look_at_a_draft(walk: Walk) -> None:

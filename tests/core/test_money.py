@@ -144,30 +144,74 @@ def test_what_is_not_a_plain_number_is_refused(text: str, locale: str) -> None:
 @pytest.mark.parametrize(
     ("text", "locale", "currency"),
     [
-        ("1.234,56", "en", "EUR"),
-        ("1,234.56", "nl", "EUR"),
-        ("30.00", "nl", "EUR"),
-        ("12,34", "en", "EUR"),
-        *((text, "en", "EUR") for text in ("10,00", "1,00", "1,0", "100,00", "1000,00", "10,0", "0,00")),
-        *((text, "nl", "EUR") for text in ("10.00", "1.00", "1.0", "100.00", "1000.00", "10.0", "0.00")),
-        *(
-            (text, "en", "EUR")
-            for text in ("1000,000", "0,100", "01,000", ",100", "1,0000", "1,000,00", "1,00,000")
-        ),
-        *(
-            (text, "en", "EUR")
-            for text in ("1,000,", "1,,000", "1.000,00", "1.5,000", "1,00.00", "-,100", "-1,00")
-        ),
+        *((text, "en", "EUR") for text in ("1000,000", "0,100", "01,000", ",100", "1,0000", "1,000,00")),
+        *((text, "nl", "EUR") for text in ("1000.000", "0.100", "01.000", ".100", "1.0000", "1.000.00")),
+        *((text, "en", "EUR") for text in ("1,00,000", "1,000,", "1,,000", "1.5,000", "1,00.00", "-,100")),
+        *((text, "nl", "EUR") for text in ("1.00.000", "1.000.", "1..000", "1,5.000", "1.00,00", "-.100")),
+        *((text, "en", "EUR") for text in ("0.100,00", "01.000,00", "1234.567,00", "1.234.56,7", ".123,00")),
         ("1.005", "en", "EUR"),
         ("10.000", "en", "EUR"),
         ("1,005", "nl", "EUR"),
+        ("1.234,567", "en", "EUR"),
         ("1.0", "en", "JPY"),
+        ("1,0", "en", "JPY"),
+        ("12,50", "en", "JPY"),
+        ("1.250", "en", "JPY"),
         ("1.0005", "en", "KWD"),
+        ("1,0005", "en", "KWD"),
+        # A comma before three digits is one of a group, though there are too many before it.
+        ("0,500", "en", "KWD"),
+        ("1234,500", "en", "KWD"),
     ],
 )
-def test_another_country_and_too_many_decimals_are_refused(text: str, locale: str, currency: str) -> None:
+def test_what_could_be_read_in_two_ways_and_too_many_decimals_are_refused(
+    text: str, locale: str, currency: str
+) -> None:
     with pytest.raises(DomainError):
         parse_amount(text, locale, currency)
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "minor"),
+    [
+        ("12,50", "EUR", 1250),
+        ("12,5", "EUR", 1250),
+        ("0,05", "EUR", 5),
+        (",5", "EUR", 50),
+        (",05", "EUR", 5),
+        ("12,", "EUR", 1200),
+        ("007,10", "EUR", 710),
+        ("-1,00", "EUR", -100),
+        ("\N{MINUS SIGN}1,00", "EUR", -100),
+        (" 1000,00 ", "EUR", 100000),
+        ("1.234,5", "EUR", 123450),
+        ("1.234,", "EUR", 123400),
+        ("1.234.567", "EUR", 123456700),
+        ("-12.345.678,90", "EUR", -1234567890),
+        ("10.000.000.000,00", "EUR", MAX_MINOR),
+        ("1.234.567", "JPY", 1234567),
+        ("12,", "JPY", 12),
+        ("12,5", "KWD", 12500),
+        ("1.234,567", "KWD", 1234567),
+        # Read as what the language itself says of it, whatever the other one would.
+        ("1,250", "EUR", 125000),
+        ("1,250", "JPY", 1250),
+        ("1,250", "KWD", 1250000),
+        ("1.250", "KWD", 1250),
+    ],
+)
+def test_a_comma_for_a_point_and_the_other_way_around(typed: str, currency: str, minor: int) -> None:
+    assert parse_amount(typed, "en", currency) == minor
+    assert parse_amount(typed.translate(str.maketrans(",.", ".,")), "nl", currency) == minor
+
+
+def test_where_groups_are_no_points_a_point_is_no_comma() -> None:
+    """French has narrow spaces: whoever types a point there is told how to write it."""
+    assert parse_amount("12,50", "fr", "EUR") == 1250
+    assert parse_amount("1\u202f234,5", "fr", "EUR") == 123450
+    for text in ("12.50", "1.234,50", "12\u202f50"):
+        with pytest.raises(DomainError):
+            parse_amount(text, "fr", "EUR")
 
 
 def as_written(text: str, locale: str) -> Decimal | None:
@@ -192,31 +236,41 @@ def as_written(text: str, locale: str) -> Decimal | None:
     )
 
 
+def as_the_other_writes(text: str, locale: str) -> Decimal | None:
+    """What a text means with point and comma the other way around; None where that is not the only way to read it."""
+    other, point, group = ("nl", ",", ".") if locale == "en" else ("en", ".", ",")
+    whole, _found, decimals = text.partition(point)
+    return None if len(decimals) == 3 and group not in whole else as_written(text, other)
+
+
 @pytest.mark.parametrize("locale", ["en", "nl"])
 def test_every_short_text_of_digits_and_separators_means_what_it_says_or_is_refused(locale: str) -> None:
     read = 0
     for length in range(1, 8):
         for typed in product("01,.", repeat=length):
             text = "".join(typed)
-            meant = as_written(text, locale)
+            meant, point = as_written(text, locale), "." if locale == "en" else ","
+            if meant is None:
+                meant, point = as_the_other_writes(text, locale), "," if locale == "en" else "."
             try:
                 got = parse_quantity(text, locale)
             except DomainError:
-                places = len(text.partition("." if locale == "en" else ",")[2])
-                assert meant is None or places > 4, text
+                assert meant is None or len(text.partition(point)[2]) > 4, text
                 continue
             assert got == meant, text
             read += 1
-    assert read > 900
+    assert read > 1400
 
 
 @pytest.mark.parametrize("locale", ["en", "nl"])
+@pytest.mark.parametrize("form", ["0.00", "#,##0.00"])
 @given(whole=st.integers(1, 10**9), cents=st.integers(0, 99))
-def test_an_amount_of_the_other_country_is_never_read_as_another(locale: str, whole: int, cents: int) -> None:
+def test_an_amount_of_the_other_country_is_read_as_it_is_there(
+    form: str, locale: str, whole: int, cents: int
+) -> None:
     other = "nl" if locale == "en" else "en"
-    text = format_decimal(Decimal(whole) + Decimal(cents).scaleb(-2), "0.00", other)
-    with pytest.raises(DomainError):
-        parse_amount(text, locale, "EUR")
+    text = format_decimal(Decimal(whole) + Decimal(cents).scaleb(-2), form, other)
+    assert parse_amount(text, locale, "EUR") == whole * 100 + cents
 
 
 def test_the_refusals_say_what_to_write() -> None:

@@ -258,6 +258,11 @@ STAFF: dict[Key, CustomerCase] = {
         is_list=True,
     ),
     ("office.customers.show", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}"),
+    ("office.customers.edit", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}/edit"),
+    ("office.customers.edit", "POST"): CustomerCase(
+        lambda t: f"/office/customers/{t.account}/edit",
+        {**DETAILS, "kind": "consumer", "email": "emma@example.com", "language": "auto"},
+    ),
     ("office.customers.invite", "GET"): CustomerCase(lambda t: f"/office/customers/{t.account}/invite"),
     ("office.customers.invite", "POST"): CustomerCase(
         lambda t: f"/office/customers/{t.account}/invite", {"email": "piet@example.net", "role": "billing"}
@@ -292,6 +297,12 @@ STAFF: dict[Key, CustomerCase] = {
     ("office.invoices.pay", "POST"): CustomerCase(
         lambda t: f"/office/invoices/{t.invoice}/payment",
         {"amount": "10.00", "method": "transfer", "paid_on": "2026-11-01", "key": "f" * 22},
+    ),
+    ("office.invoices.undo_payment", "GET"): CustomerCase(
+        lambda t: f"/office/invoices/{t.booked}/payments/{t.booked_payment}/undo"
+    ),
+    ("office.invoices.undo_payment", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.booked}/payments/{t.booked_payment}/undo", {"reason": "A mistake."}
     ),
     ("office.invoices.credit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/credit"),
     ("office.invoices.credit", "POST"): CustomerCase(

@@ -37,6 +37,7 @@ from portal.domain.invoices.models import (
 from portal.domain.methods.models import MethodKind
 from portal.domain.orders import downloads
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
+from portal.domain.payments.registering import Received, register
 from portal.domain.people import tokens
 from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
 from portal.domain.shops.actions import setup_token
@@ -70,6 +71,9 @@ class Things:
     invoice: str
     invoice_number: str
     paid: str
+    #: An invoice with a payment that was booked by hand.
+    booked: str
+    booked_payment: str
     disputed: str
     bundle: str
     order: str
@@ -130,6 +134,13 @@ def writing(world: World, shop_id: int | None = None) -> Iterator[None]:
         db.session.commit()
 
 
+def _booked_by_hand(document: Document, shop: Shop, now: datetime) -> Payment:
+    received = Received(
+        amount_minor=1000, method=PaymentMethodKind.CASH, paid_on=now.date(), reference="", key="b" * 22
+    )
+    return register(document.id, received, shop=shop, now=now, actor=Actor.system("walk"))
+
+
 def put_things(world: World) -> Things:
     """Writes one of each thing; the clock stands at ``cast.START``."""
     ids, now = world.ids, clock.now()
@@ -180,10 +191,14 @@ def put_things(world: World) -> Things:
         invited, accept = _invitation(ids.emma_account)
         shop = db.session.get_one(Shop, ids.shop)
         shop.logo_key = storage.put(storage.content_key("brand", GIF, "gif"), GIF)
+        booked = cast.make_invoice(ids.emma_account, now=now)
+        by_hand = _booked_by_hand(booked, shop, now)
         found = Things(
             invoice=document.public_id,
             invoice_number=document.number or "",
             paid=paid.public_id,
+            booked=booked.public_id,
+            booked_payment=by_hand.public_id,
             disputed=disputed.public_id,
             bundle=bundle.public_id,
             order=order.public_id,

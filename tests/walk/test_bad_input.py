@@ -94,20 +94,39 @@ SWITCHES = (
 
 #: It begins on no day, so that nothing is taken by accident.
 NOTICE_TYPED = {
-    "type": "vacation", "title": "Closed", "body": "Until Monday", "colour": "", "audience": "all", "tags": "",
-    "starts_at": "x", "expires_at": "", "is_permanent": "y", "is_active": "y",
+    "type": "vacation", "title": "Closed", "body": "Until Monday", "colour_of": "own", "colour": "#7a3b12",
+    "audience": "all", "tags": "", "starts_at": "x", "expires_at": "", "is_permanent": "y", "is_active": "y",
 }  # fmt: skip
 NOTICE_REFUSED: dict[str, tuple[str, ...]] = {
     "type": ("", "x", "VACATION", HUGE, "\0"),
     "title": EMPTY_AND_LONG,
     "body": (HUGE, "a\0b"),
-    "colour": ("x", "#12", "#gggggg", "7a3b12;", HUGE, "\0", "\u0661" * 6),
+    "colour_of": ("x", "OWN", HUGE, "\0"),
+    "colour": ("", "x", "#12", "#gggggg", "7a3b12;", HUGE, "\0", "\u0661" * 6),
     "audience": ("", "x", "some", "ALL", HUGE, "\0"),
     "tags": (HUGE, "a\0b", "x," * 30),
     "starts_at": ("", "x", "0001-01-01T00:00", "9999-12-31T23:59", "2026-02-30T10:00", HUGE, "\0", "\u0661"),
     "expires_at": ("x", "0001-01-01T00:00", "9999-12-31T23:59", HUGE, "\0", "\u0661"),
     # A button, which shows the form again: tests/blueprints/office/test_notifications.py.
     "preview": (),
+}
+#: Its address is none, so that nothing is taken by accident.
+CUSTOMER_TYPED = {
+    "kind": "consumer", "name": "A", "email": "no address", "company": "", "phone": "", "street": "", "postal_code": "",
+    "city": "", "country": "NL", "vat_number": "", "chamber_number": "",
+}  # fmt: skip
+CUSTOMER_REFUSED: dict[str, tuple[str, ...]] = {
+    "kind": ("", "x", "CONSUMER", HUGE, "\0"),
+    "name": EMPTY_AND_LONG,
+    "email": ADDRESSES,
+    "company": (HUGE, "a\0b"),
+    "phone": (HUGE, "a\0b", "call me", "1", "+99912"),
+    "street": (HUGE, "a\0b"),
+    "postal_code": (HUGE, "a\0b", "x" * 21),
+    "city": (HUGE, "a\0b"),
+    "country": ("", "XX", "nl", "NLD", HUGE, "\0"),
+    "vat_number": ("x", HUGE, "\0"),
+    "chamber_number": ("x", HUGE, "\0"),
 }
 #: Beside a quantity that cannot be read, so that nothing is taken by accident.
 DRAFT_REFUSED: dict[str, tuple[str, ...]] = {
@@ -480,33 +499,16 @@ FORMS: dict[str, Form] = {
     ),
     "new customer": Form(
         lambda t: "/office/customers/new",
-        {
-            "kind": "consumer",
-            "name": "A",
-            "email": "no address",
-            "company": "",
-            "phone": "",
-            "street": "",
-            "postal_code": "",
-            "city": "",
-            "country": "NL",
-            "vat_number": "",
-            "chamber_number": "",
-            "invites": "y",
-        },
-        {
-            "kind": ("", "x", "CONSUMER", HUGE, "\0"),
-            "name": EMPTY_AND_LONG,
-            "email": ADDRESSES,
-            "company": (HUGE, "a\0b"),
-            "phone": (HUGE, "a\0b", "call me", "1", "+99912"),
-            "street": (HUGE, "a\0b"),
-            "postal_code": (HUGE, "a\0b", "x" * 21),
-            "city": (HUGE, "a\0b"),
-            "country": ("", "XX", "nl", "NLD", HUGE, "\0"),
-            "vat_number": ("x", HUGE, "\0"),
-            "chamber_number": ("x", HUGE, "\0"),
-        },
+        CUSTOMER_TYPED | {"invites": "y"},
+        CUSTOMER_REFUSED,
+        by_staff=True,
+        keeps="email",
+    ),
+    "customer": Form(
+        lambda t: f"/office/customers/{t.account}/edit",
+        CUSTOMER_TYPED | {"language": "auto", "version": "1"},
+        CUSTOMER_REFUSED
+        | {"language": ("", "x", "EN", HUGE, "\0"), "version": ("", "x", "-1", HUGE, "1\0", "\u0661")},
         by_staff=True,
         keeps="email",
     ),
@@ -563,6 +565,13 @@ FORMS: dict[str, Form] = {
         },
         by_staff=True,
         keeps="amount",
+    ),
+    "take a payment back": Form(
+        lambda t: f"/office/invoices/{t.booked}/payments/{t.booked_payment}/undo",
+        {"reason": ""},
+        {"reason": EMPTY_AND_LONG},
+        by_staff=True,
+        free=("reason",),
     ),
     "credit": Form(
         lambda t: f"/office/invoices/{t.invoice}/credit",

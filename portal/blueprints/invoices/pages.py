@@ -23,8 +23,9 @@ from portal.core.vat import TAXED
 from portal.domain.collections.queries import case_of
 from portal.domain.invoices import disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
+from portal.domain.invoices.spending import Use
 from portal.domain.orders.queries import order_label
-from portal.domain.payments import choices
+from portal.domain.payments import choices, undoing
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.payments.queries import list_payments_of
 from portal.domain.people.permissions import Permission
@@ -39,6 +40,8 @@ ICONS = {
     PaymentStatus.CANCELLED: ("circle-x", None),
     PaymentStatus.EXPIRED: ("hourglass", None),
 }
+#: Of what the shop took back, having booked it by mistake.
+UNDONE = "arrow-back-up"
 
 
 #: Whole sentences: the names of the ways are titles, and no title stands well in the middle of a sentence.
@@ -366,16 +369,23 @@ def errors_of(form: ChoiceForm | None) -> list[tuple[str, str | None]]:
 def _history(
     document: Document,
     payments: list[tuple[Payment, int]],
-    uses: list[tuple[datetime, int, AllocationState]],
+    uses: list[Use],
 ) -> list[Event]:
     events = [_payment_event(payment, amount) for payment, amount in payments]
-    events += [_credit_event(document, *use) for use in uses]
+    events += [_credit_event(document, use) for use in uses]
     if document.finalised_at is not None:
         events.append(Event("file-text", _("Invoice issued"), None, document.finalised_at))
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
 def _payment_event(payment: Payment, amount: int) -> Event:
+    if payment.is_undone:
+        # It was the shop's mistake, and says nothing of the customer.
+        at, said = (
+            payment.paid_at or payment.created_at,
+            undoing.words(payment.reversed_at or payment.created_at),
+        )
+        return Event(UNDONE, str(payment.method.label), said, at, amount, payment.currency)
     icon, tone = ICONS.get(payment.status, ("credit-card", None))
     detail = [str(payment.details.get(key)) for key in ("account", "holder") if payment.details.get(key)]
     if payment.provider_ref:
@@ -392,10 +402,13 @@ def _payment_event(payment: Payment, amount: int) -> Event:
     )
 
 
-def _credit_event(document: Document, at: datetime, amount: int, state: AllocationState) -> Event:
-    shown = PaymentStatus.PAID if state is AllocationState.BOOKED else PaymentStatus.REVERSED
+def _credit_event(document: Document, use: Use) -> Event:
+    if use.is_undone:
+        said = _("The credit came from a payment that was booked by mistake, and was taken back.")
+        return Event(UNDONE, _("Your credit"), said, use.at, use.amount_minor, document.currency)
+    shown = PaymentStatus.PAID if use.state is AllocationState.BOOKED else PaymentStatus.REVERSED
     icon, tone = ICONS[shown]
-    return Event(icon, _("Your credit"), None, at, amount, document.currency, shown, tone)
+    return Event(icon, _("Your credit"), None, use.at, use.amount_minor, document.currency, shown, tone)
 
 
 def pdf_state(

@@ -20,6 +20,7 @@ from portal.core.vat import TAXED, VatCategory
 from portal.domain.invoices.linked import LinkedInvoice
 from portal.domain.orders.billing import OrderPayment
 from portal.domain.orders.downloads import GIVES
+from portal.domain.payments import undoing
 from portal.domain.people.permissions import Permission
 
 
@@ -126,11 +127,11 @@ def payment(share: OrderPayment) -> Event:
     return Event(
         icon="credit-card",
         title=share.method.label,
-        detail=share.reference,
+        detail=share.reference if share.undone_at is None else undoing.words(share.undone_at),
         at=share.at,
         amount_minor=share.amount_minor,
         currency=share.currency,
-        state=share.status,
+        state=share.status if share.undone_at is None else None,
     )
 
 

@@ -192,12 +192,16 @@ def is_booked(payment_id: int, shares: Sequence[Allocation]) -> bool:
     return credit_of_payment(payment_id) > 0
 
 
-def reverse_payment(source: Source, *, now: datetime, actor: Actor) -> list[Document]:
+def reverse_payment(
+    source: Source, *, now: datetime, actor: Actor, is_mistake: bool = False
+) -> list[Document]:
     """A chargeback: takes back the payment's shares, which reopens its documents, and the credit it left.
 
     Where that credit was spent meanwhile, the documents paid with it reopen too, the newest first. Returns every
-    document that reopened.
+    document that reopened. After a mistake of the shop (``is_mistake``) they are open as they were before, and not
+    marked as reversed by the customer.
     """
+    use = CreditUse.UNDONE if is_mistake else CreditUse.REVERSED
     locked = {document.id: document for document in lock_for_payment(source.payment_id)}
     booked = [share for share in shares_of(source.payment_id) if share.state is AllocationState.BOOKED]
     documents = [locked[document_id] for document_id in sorted({share.document_id for share in booked})]
@@ -205,16 +209,27 @@ def reverse_payment(source: Source, *, now: datetime, actor: Actor) -> list[Docu
         share.state = AllocationState.RELEASED
     rebalance_all(documents, now=now)
     for document in documents:
-        document.reversed_at = now
         audit.record("invoice.payment_reversed", document, actor=actor, now=now, payment_id=source.payment_id)
     excess = credit_of_payment(source.payment_id)
     if excess > 0:
-        add_credit(source, -excess, use=CreditUse.REVERSED, now=now, actor=actor)
-        documents += _take_back_spent_credit(source, now=now, actor=actor)
+        add_credit(source, -excess, use=use, now=now, actor=actor)
+        documents += _take_back_spent_credit(source, use, now=now, actor=actor)
+    for document in documents if not is_mistake else ():
+        document.reversed_at = now
     return documents
 
 
-def _take_back_spent_credit(source: Source, *, now: datetime, actor: Actor) -> list[Document]:
+def is_excess_there(source: Source) -> bool:
+    """Whether the credit that a payment left is still the customer's, or was spent on documents: not paid out.
+
+    The caller holds the credit and the documents, by ``lock_for_payment``.
+    """
+    balance = credit_balance(source.customer_id, mode=source.mode, currency=source.currency)
+    spent = sum(share.amount_minor for share in _spent(source.customer_id, source.mode, source.currency))
+    return credit_of_payment(source.payment_id) <= balance + spent
+
+
+def _take_back_spent_credit(source: Source, use: CreditUse, *, now: datetime, actor: Actor) -> list[Document]:
     missing = -credit_balance(source.customer_id, mode=source.mode, currency=source.currency)
     taken = []
     for share in _spent(source.customer_id, source.mode, source.currency):
@@ -233,7 +248,7 @@ def _take_back_spent_credit(source: Source, *, now: datetime, actor: Actor) -> l
                 customer_id=source.customer_id,
                 currency=source.currency,
                 amount_minor=share.amount_minor,
-                use=CreditUse.REVERSED,
+                use=use,
                 document_id=share.document_id,
                 created_at=now,
             )
@@ -246,8 +261,6 @@ def _take_back_spent_credit(source: Source, *, now: datetime, actor: Actor) -> l
             amount_minor=share.amount_minor,
         )
     rebalance_all(reopened, now=now)
-    for document in reopened:
-        document.reversed_at = now
     return reopened
 
 

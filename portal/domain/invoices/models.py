@@ -86,6 +86,7 @@ class CreditUse(LabelEnum):
     REFUND = "refund", _l("Refund")
     REFUND_RETURNED = "refund_returned", _l("Refund returned")
     REVERSED = "reversed", _l("Payment reversed")
+    UNDONE = "undone", _l("Booked by mistake")
 
 
 class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):

@@ -301,10 +301,15 @@ def badge_of(document: Document, today: date) -> Badge:
 
 
 def list_credit_notes(document: Document) -> Sequence[Any]:
-    """The credit notes on an invoice: public_id, number, issue_date, total_minor, currency."""
+    """The credit notes on an invoice: public_id, number, issue_date, finalised_at, total_minor, currency."""
     return db.session.execute(
         sa.select(
-            Document.public_id, Document.number, Document.issue_date, Document.total_minor, Document.currency
+            Document.public_id,
+            Document.number,
+            Document.issue_date,
+            Document.finalised_at,
+            Document.total_minor,
+            Document.currency,
         )
         .where(
             Document.original_id == document.id,

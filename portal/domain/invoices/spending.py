@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
@@ -101,11 +102,42 @@ def _spend(account: Account, document: Document, amount_minor: int, *, now: date
     audit.record("invoice.credit_used", document, actor=actor, now=now, amount_minor=amount_minor)
 
 
-def list_uses(document_id: int) -> list[tuple[datetime, int, AllocationState]]:
+class Use(NamedTuple):
+    """Credit that paid a document, in minor units. ``is_undone``: it came from a payment the shop booked by mistake."""
+
+    at: datetime
+    amount_minor: int
+    state: AllocationState
+    is_undone: bool
+
+
+def list_uses(document_id: int) -> list[Use]:
     """When credit was used for a document, how much, and whether it still counts; the newest first."""
+    # What came back of a use is a later row of the same document and amount.
+    why = (
+        sa.select(CreditEntry.use)
+        .where(
+            CreditEntry.document_id == document_id,
+            CreditEntry.id > Allocation.credit_entry_id,
+            CreditEntry.amount_minor == Allocation.amount_minor,
+            CreditEntry.use.in_((CreditUse.REVERSED, CreditUse.UNDONE)),
+        )
+        .order_by(CreditEntry.id)
+        .limit(1)
+        .correlate(Allocation)
+        .scalar_subquery()
+    )
     found = db.session.execute(
-        sa.select(Allocation.created_at, Allocation.amount_minor, Allocation.state)
+        sa.select(Allocation.created_at, Allocation.amount_minor, Allocation.state, why.label("why"))
         .where(Allocation.document_id == document_id, Allocation.credit_entry_id.is_not(None))
         .order_by(Allocation.id.desc())
     )
-    return [(row.created_at, row.amount_minor, row.state) for row in found]
+    return [
+        Use(
+            row.created_at,
+            row.amount_minor,
+            row.state,
+            row.state is AllocationState.RELEASED and row.why is CreditUse.UNDONE,
+        )
+        for row in found
+    ]

@@ -26,6 +26,8 @@ class OrderPayment:
     reference: str | None
     amount_minor: int
     currency: str
+    #: When the shop took it back, having booked it by mistake.
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def get_billing(order_id: int, *, customer_id: int, today: date) -> OrderBilling
             Payment.method,
             Payment.status.label("payment_status"),
             Payment.provider_ref,
+            Payment.details,
+            Payment.reversed_at.label("taken_back_at"),
             Allocation.amount_minor,
         )
         .outerjoin(
@@ -71,5 +75,6 @@ def get_billing(order_id: int, *, customer_id: int, today: date) -> OrderBilling
                 reference=row.provider_ref,
                 amount_minor=before + row.amount_minor,
                 currency=row.currency,
+                undone_at=row.taken_back_at if "undone" in row.details else None,
             )
     return OrderBilling(list(invoices.values()), sorted(shares.values(), key=lambda share: share.at))

@@ -290,8 +290,9 @@ def move(
             booking.release(payment.id, now=now)
         case PaymentStatus.REVERSED:
             payment.reversed_at = now
-            booking.reverse_payment(_source(payment), now=now, actor=actor)
-            payment_reversed.send(payment=payment, now=now)
+            booking.reverse_payment(source_of(payment), now=now, actor=actor, is_mistake=payment.is_undone)
+            if not payment.is_undone:
+                payment_reversed.send(payment=payment, now=now)
     db.session.flush()
     _note(payment, source=source, now=now, detail=detail)
     audit.record(
@@ -308,11 +309,12 @@ def move(
 def _book(payment: Payment, *, actor: Actor, now: datetime) -> None:
     payment.paid_at = payment.paid_at or now
     payment.reversed_at = None
-    booking.book_payment(_source(payment), payment.received_minor, now=now, actor=actor)
+    booking.book_payment(source_of(payment), payment.received_minor, now=now, actor=actor)
     payment_paid.send(payment=payment, now=now)
 
 
-def _source(payment: Payment) -> Source:
+def source_of(payment: Payment) -> Source:
+    """The payment as booking knows it."""
     return Source(payment.id, payment.customer_id, payment.mode, payment.currency)
 
 
@@ -433,5 +435,6 @@ __all__ = [
     "name_at_provider",
     "prepare_payment",
     "record_started",
+    "source_of",
     "use_credit",
 ]

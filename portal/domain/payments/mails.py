@@ -1,4 +1,4 @@
-"""The mails that say a payment arrived, that credit was used, and that money was sent back."""
+"""The mails that say a payment arrived or did not after all, that credit was used, and that money was sent back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from portal.core import clock, links, mailer
 from portal.core.letter import BadAddress
-from portal.core.mailer import Category, Mail, MailMessage
+from portal.core.mailer import Category, Mail, MailMessage, MailState
 from portal.domain.invoices.links import relation
 from portal.domain.invoices.models import Document
 from portal.domain.invoices.spending import Account
@@ -23,11 +24,14 @@ from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import Switch, account_language, billing_recipients
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.shops.queries import get_shop
+from portal.extensions import db
 
 log = logging.getLogger(__name__)
 
 #: How many of the documents of a payment are named.
 NAMED = 8
+#: The mail that says a payment arrived.
+CONFIRMATION = "payment_confirmation"
 
 
 @payment_paid.connect
@@ -60,7 +64,7 @@ def payment_confirmation(payment: Payment, *, now: datetime) -> MailMessage | No
     shop = get_shop(payment.shop_id)
     documents = queries.documents_of(payment.id)
     return _confirmation(
-        "payment_confirmation",
+        CONFIRMATION,
         payment.customer_id,
         shop,
         documents,
@@ -70,7 +74,7 @@ def payment_confirmation(payment: Payment, *, now: datetime) -> MailMessage | No
             "paid_on": clock.today(shop.time_zone, payment.paid_at or now),
         },
         method=payment.method.label,
-        related=f"payment:{payment.public_id}",
+        related=_relation(payment),
         now=now,
     )
 
@@ -93,6 +97,37 @@ def credit_confirmation(
         related=relation(documents[0]),
         now=now,
     )
+
+
+def correct(payment: Payment, documents: Sequence[Document], *, now: datetime) -> MailMessage | None:
+    """Tells who was told that a payment arrived that the shop booked it by mistake, unless confirmations are off now.
+
+    ``documents`` are open again. None where nobody was told, or no mail can go to anybody.
+    """
+    told = sa.select(MailMessage.id).where(
+        MailMessage.related == _relation(payment),
+        MailMessage.name == CONFIRMATION,
+        MailMessage.state.not_in((MailState.FAILED, MailState.DROPPED)),
+    )
+    if db.session.scalar(told.limit(1)) is None:
+        return None
+    try:
+        return _confirmation(
+            "payment_corrected",
+            payment.customer_id,
+            get_shop(payment.shop_id),
+            documents,
+            {"booked_minor": payment.received_minor, "currency": payment.currency},
+            related=_relation(payment),
+            now=now,
+        )
+    except BadAddress:
+        log.warning("customer %s has no address that a mail could go to", payment.customer_id)
+        return None
+
+
+def _relation(payment: Payment) -> str:
+    return f"payment:{payment.public_id}"
 
 
 def refund_paid(

@@ -115,6 +115,11 @@ class Payment(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
         return int(self.details.get("credit_minor", 0))
 
     @property
+    def is_undone(self) -> bool:
+        """Whether the shop took it back, having booked it by mistake: no chargeback of the customer's."""
+        return "undone" in self.details
+
+    @property
     def is_under_way(self) -> bool:
         """Whether money may be moving: nothing else may be started for the same balance."""
         return self.status is PaymentStatus.PENDING or (

@@ -55,6 +55,8 @@ def register(document_id: int, received: Received, *, shop: Shop, now: datetime,
     documents = _held(document_id)
     known = db.session.scalar(sa.select(Payment).where(Payment.idempotency_key == f"staff-{received.key}"))
     if known is not None:
+        if known.is_undone:
+            raise Conflict(_l("This was booked and taken back before. Open the form anew to book it again."))
         return known
     document = documents[0]
     if document.status is not DocumentStatus.OPEN or document.mode is not shop.mode:

@@ -61,12 +61,28 @@ def change(customer: Customer, wanted: Details, *, version: int, actor: Actor, n
     ``version`` is that of the row that was shown: ``Conflict`` when it changed meanwhile. ``DomainError`` for what
     cannot be right. A VAT number that is another one has to be checked anew before VAT is reverse charged.
     """
-    db.session.refresh(customer, with_for_update=True)
+    hold(customer, version=version)
+    changed = put(customer, wanted, kind=customer.kind)
+    if changed:
+        audit.record("customer.details_changed", customer, actor=actor, now=now, changed=changed)
+
+
+def hold(customer: Customer, *, version: int) -> None:
+    """The account as it is now, held; ``Conflict`` when it is not what was shown any more.
+
+    What merely names it need not wait: somebody who asks for another address holds their links by then, which whoever
+    holds the account ends.
+    """
+    db.session.refresh(customer, with_for_update=queries.HOLD)
     if customer.version != version:
         raise Conflict(
             _l("Somebody changed these details meanwhile. Look at what you filled in, and save it again.")
         )
-    check_kind(customer.kind, wanted.company, wanted.vat_number, wanted.chamber_number)
+
+
+def put(customer: Customer, wanted: Details, *, kind: CustomerKind) -> list[str]:
+    """Writes the details of an account that is ``kind`` from now on and is held; the names of what changed."""
+    check_kind(kind, wanted.company, wanted.vat_number, wanted.chamber_number)
     if wanted.country not in {*particulars.COUNTRIES, customer.country}:
         raise DomainError(_l("Choose a country."), "country")
     before, after = asdict(Details.of(customer)), asdict(wanted.in_one_way())
@@ -75,8 +91,7 @@ def change(customer: Customer, wanted: Details, *, version: int, actor: Actor, n
         setattr(customer, name, after[name])
     if "vat_number" in changed:
         customer.vat_checked_on, customer.vat_check_reference = None, ""
-    if changed:
-        audit.record("customer.details_changed", customer, actor=actor, now=now, changed=changed)
+    return changed
 
 
 def rename(person_id: int, *, given_name: str, family_name: str, now: datetime) -> None:

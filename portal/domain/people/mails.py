@@ -15,6 +15,7 @@ from portal.core import links, mailer
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.people import queries, tokens
 from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
+from portal.domain.people.recipients import account_language
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
@@ -130,6 +131,23 @@ def email_changed(person: Person, old: str, *, with_account: bool, now: datetime
 def account_email_changed(person: Person, customer: Customer, old: str, *, now: datetime) -> MailMessage:
     """Tells an address that an account's mail does not go there any more."""
     return _queue("account_email_changed", person, to=old, now=now, customer_id=customer.id)
+
+
+def account_email_moved(customer: Customer, old: str, *, now: datetime) -> MailMessage:
+    """The same where the shop changed it, perhaps of an account to which nobody belongs."""
+    shop = db.session.get_one(Shop, customer.shop_id)
+    return mailer.queue(
+        Mail(
+            name="account_email_changed",
+            category=Category.SECURITY,
+            language=account_language(customer, shop),
+            to=[old],
+            context={"email": old, "shop_name": shop.name},
+            related=f"customer:{customer.public_id}",
+            customer_id=customer.id,
+        ),
+        now=now,
+    )
 
 
 @mailer.secret("email_change")

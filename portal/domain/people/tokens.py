@@ -90,6 +90,19 @@ def revoke(purpose: TokenPurpose, person_id: int, *, now: datetime, customer_id:
         token.revoked_at = now
 
 
+def revoke_changes_of_account(customer_id: int, *, now: datetime) -> None:
+    """Ends every link, whoever asked for it, that would change where an account's mail goes to."""
+    db.session.execute(
+        sa.update(OneTimeToken)
+        .where(
+            OneTimeToken.purpose == TokenPurpose.EMAIL_CHANGE,
+            OneTimeToken.customer_id == customer_id,
+            *_works(now),
+        )
+        .values(revoked_at=now)
+    )
+
+
 def _live(
     purpose: TokenPurpose, person_id: int, customer_id: int | None, now: datetime
 ) -> list[OneTimeToken]:

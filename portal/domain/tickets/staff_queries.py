@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.models import Subscription
 from portal.domain.tickets.models import (
     Dispute,
+    DisputeStatus,
     Priority,
     Ticket,
     TicketAttachment,
@@ -207,3 +209,24 @@ def find_dispute(ticket_id: int) -> Any:
         )
         .where(Dispute.ticket_id == ticket_id)
     ).one_or_none()
+
+
+@dataclass(frozen=True)
+class DisputeOf:
+    """An objection to a document: ``ticket`` is the public id of its conversation."""
+
+    at: datetime
+    ended_at: datetime | None
+    status: DisputeStatus
+    ticket: str
+
+
+def list_disputes(document_id: int) -> list[DisputeOf]:
+    """The objections to a document, the newest first."""
+    rows = db.session.execute(
+        sa.select(Dispute.created_at, Dispute.ended_at, Dispute.status, Ticket.public_id)
+        .join(Ticket, Ticket.id == Dispute.ticket_id)
+        .where(Dispute.document_id == document_id)
+        .order_by(Dispute.id.desc())
+    )
+    return [DisputeOf(row.created_at, row.ended_at, row.status, row.public_id) for row in rows]

@@ -21,6 +21,11 @@
     fresh.querySelectorAll("a, button")[at]?.focus();
   };
 
+  // Who chooses a colour wants that one.
+  on("input", "[data-picks]", (field) => {
+    document.getElementById(field.dataset.picks).checked = true;
+  });
+
   // A form is sent once. The server is safe against a second time anyway; this shows that something happens.
   document.addEventListener("submit", (event) => {
     const form = event.target;

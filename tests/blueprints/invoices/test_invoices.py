@@ -367,8 +367,23 @@ def test_the_transfer_of_a_part_names_that_part(world: World, login: Login) -> N
     assert "Amount € 78.00" in text(whole) and "that is open" not in text(whole)
 
 
-@pytest.mark.parametrize(("typed", "language"), [("10,00", "en"), ("1,00", "en"), ("10.00", "nl")])
-def test_an_amount_as_another_country_writes_it_is_refused_and_kept(
+@pytest.mark.parametrize(("typed", "language"), [("10,00", "en"), ("10,0", "en"), ("10.00", "nl")])
+def test_an_amount_with_a_comma_for_a_point_is_what_it_can_only_mean(
+    world: World, login: Login, typed: str, language: str
+) -> None:
+    invoice = world.invoice(100000)
+    world.change_shop(allow_part_payment=True)
+    client = login("emma", now=clock.now())
+    client.send("/preferences", {"locale": language})
+    browser = world.browser(client)
+    page = f"{LIST}/{invoice.public_id}"
+    assert browser.post(page, {"method": "ideal", "amount": typed}, to=f"{page}/pay").status_code == 303
+    with world.scope():
+        assert [payment.amount_minor for payment in db.session.query(Payment)] == [1000]
+
+
+@pytest.mark.parametrize(("typed", "language"), [("10.000", "en"), ("1000,000", "en"), ("10,000", "nl")])
+def test_an_amount_that_can_mean_two_is_refused_and_kept(
     world: World, login: Login, typed: str, language: str
 ) -> None:
     invoice = world.invoice(100000)

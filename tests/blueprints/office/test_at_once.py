@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,8 @@ from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.payments.registering import Received, register
 from portal.domain.people import invitations
+from portal.domain.people.details import Details
+from portal.domain.people.editing import Edited, edit_customer
 from portal.domain.people.models import Customer, Invitation, Role
 from portal.domain.shops.queries import get_shop
 from portal.domain.tickets import actions as tickets
@@ -176,6 +179,26 @@ def test_two_invitations_at_once_leave_one_open(here: tuple[Flask, Ids]) -> None
 
     assert at_once(here, 4, invite) == [ids.emma_account] * 4
     assert alone(here, lambda: count(Invitation, Invitation.revoked_at.is_(None))) == 1
+
+
+def test_two_that_edit_a_customer_at_once_are_one_and_one_that_is_told(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    version = alone(here, lambda: db.session.get_one(Customer, ids.emma_account).version)
+    cities = iter(["Zeist", "Doorn", "Baarn"])
+
+    def edit() -> str:
+        emma = db.session.get_one(Customer, ids.emma_account)
+        wanted = Edited(
+            details=replace(Details.of(emma), city=next(cities)), kind=emma.kind, email="emma@example.org"
+        )
+        edit_customer(emma, wanted, version=version, actor=Actor("staff", ids.saskia), now=START)
+        return wanted.details.city
+
+    answers = at_once(here, 3, edit)
+    (city,) = (each for each in answers if isinstance(each, str))
+    assert sum(isinstance(each, Conflict) for each in answers) == 2, answers
+    assert alone(here, lambda: db.session.get_one(Customer, ids.emma_account).city) == city
+    assert alone(here, lambda: count(MailMessage, MailMessage.name == "account_email_changed")) == 1
 
 
 def test_one_answer_sent_at_once_is_one(here: tuple[Flask, Ids]) -> None:

@@ -238,3 +238,94 @@ def test_one_that_ran_out_says_so(login: Any, emmas: str, on_stage: Any) -> None
 def test_support_only_looks(login: Any, emmas: str) -> None:
     page = login("kees").get(f"{LIST}/{emmas}").text
     assert "/invite" not in page and "/new" not in login("kees").get(LIST).text
+
+
+EDITED = {
+    "kind": "consumer", "name": "Emma Jansen", "email": "emma@example.com", "company": "", "phone": "",
+    "street": "Oudegracht 1", "postal_code": "3511 AB", "city": "Utrecht", "country": "NL", "vat_number": "",
+    "chamber_number": "", "language": "nl",
+}  # fmt: skip
+
+
+def version_on(page: Any) -> str:
+    return next(
+        str(field.attrib["value"])
+        for field in find_all(parse(page.text), "input")
+        if field.attrib.get("name") == "version"
+    )
+
+
+def test_a_customer_is_edited(login: Any, emmas: str) -> None:
+    saskia, path = login("saskia"), f"{LIST}/{emmas}/edit"
+    assert path in saskia.get(f"{LIST}/{emmas}").text
+    page = saskia.get(path)
+    assert 'value="Emma de Vries"' in page.text and 'value="Lange Nieuwstraat 2"' in page.text
+    saved = saskia.send(path, EDITED | {"version": version_on(page)})
+    assert (saved.status_code, saved.location) == (303, f"{LIST}/{emmas}")
+    shown = text(saskia.get(f"{LIST}/{emmas}"))
+    assert "Emma Jansen" in shown and "Oudegracht 1" in shown and "The details are saved." in shown
+    assert names(saskia.get(f"{LIST}?q=jansen")) == ["Emma Jansen", "Jansen BV"]
+
+
+def test_two_that_edit_are_one_and_one_that_is_told(login: Any, emmas: str) -> None:
+    saskia, path = login("saskia"), f"{LIST}/{emmas}/edit"
+    version = version_on(saskia.get(path))
+    assert saskia.send(path, EDITED | {"version": version}).status_code == 303
+    late = saskia.send(path, EDITED | {"version": version, "city": "Zeist"})
+    assert late.status_code == 409 and 'value="Zeist"' in late.text, "what was typed is still there"
+    assert "Somebody changed these details meanwhile" in text(late)
+    assert "Zeist" not in text(saskia.get(f"{LIST}/{emmas}"))
+    assert saskia.send(path, EDITED | {"version": version_on(late), "city": "Zeist"}).status_code == 303
+    assert "Zeist" in text(saskia.get(f"{LIST}/{emmas}"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("company", "Emma BV", "Only a business has a company"),
+        ("postal_code", "12", "A postal code of this country"),
+        ("email", "nowhere", "This is not a complete e-mail address."),
+        ("email", "books@example.org", "A contact person of this customer has this address"),
+        ("name", "", "Fill in a name."),
+    ],
+)
+def test_what_cannot_be_is_refused_at_its_field(
+    login: Any, on_stage: Any, ids: Any, emmas: str, field: str, value: str, words: str
+) -> None:
+    with on_stage():
+        make_contact(ids.emma_account, email="books@example.org")
+    saskia, path = login("saskia"), f"{LIST}/{emmas}/edit"
+    refused = saskia.send(path, EDITED | {"version": version_on(saskia.get(path)), field: value})
+    assert refused.status_code == 422 and words in text(refused)
+    with on_stage():
+        emma = db.session.get_one(Customer, ids.emma_account)
+        assert (emma.name, emma.email) == ("Emma de Vries", "emma@example.com")
+
+
+def test_the_address_before_is_told_and_the_log_in_is_not_touched(
+    login: Any, on_stage: Any, ids: Any, emmas: str
+) -> None:
+    saskia, path = login("saskia"), f"{LIST}/{emmas}/edit"
+    page = saskia.get(path)
+    assert "How they log in does not change." in text(page)
+    moved = saskia.send(path, EDITED | {"version": version_on(page), "email": "new@example.org"})
+    assert moved.status_code == 303
+    with on_stage():
+        assert db.session.get_one(Person, ids.emma).email == "emma@example.com"
+        assert db.session.get_one(Customer, ids.emma_account).email == "new@example.org"
+        assert db.session.scalars(sa.select(MailMessage)).one().to == ["emma@example.com"]
+
+
+def test_a_single_person_chooses_the_language(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        jans = db.session.get_one(Customer, ids.jan_account).public_id
+    page = login("saskia").get(f"{LIST}/{jans}/edit")
+    assert 'name="language"' not in page.text and "the customer chose" in text(page)
+
+
+def test_who_may_not_change_customers_edits_none(login: Any, emmas: str) -> None:
+    kees = login("kees")
+    assert "/edit" not in kees.get(f"{LIST}/{emmas}").text
+    assert kees.get(f"{LIST}/{emmas}/edit").status_code == 403
+    assert kees.send(f"{LIST}/{emmas}/edit", EDITED | {"version": "1"}).status_code == 403
+    assert login("wim").get(f"{LIST}/{emmas}/edit").status_code == 404

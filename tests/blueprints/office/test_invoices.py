@@ -12,19 +12,25 @@ from flask import Flask
 
 from portal.core import clock
 from portal.core.audit import Actor, AuditEntry
-from portal.core.mail_message import MailMessage
+from portal.core.mail_message import MailMessage, MailState
 from portal.domain.catalog.models import CancelMode
-from portal.domain.invoices import booking, rendering, staff_queries
+from portal.domain.invoices import booking, crediting, rendering, staff_queries
 from portal.domain.invoices.balance import compute_balance
 from portal.domain.invoices.crediting import creditable
+from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
 from portal.domain.invoices.staff_search import list_for_staff
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
-from portal.domain.shops.models import Mode
+from portal.domain.people.models import Customer, Person, Staff
+from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions import cancelling
+from portal.domain.tickets import disputes
+from portal.domain.tickets.actions import Said
+from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
+from tests.domain.invoices.paying import spend_credit
 from tests.page_client import find_all, parse, text_of
 from tests.rows import make_billed, write_invoices
 from tests.statements import counted, plans
@@ -157,7 +163,7 @@ def test_the_statements_of_a_page(app: Flask, login: Any, on_stage: Any, ids: An
         saskia.get(invoice)
     with counted(app) as many:
         saskia.get(large)
-    assert len(few) == len(many) <= 6, "\n\n".join(many)
+    assert len(few) == len(many) <= 8, "\n\n".join(many)
     with counted(app) as listed:
         saskia.get(LIST)
     assert len(listed) <= 5
@@ -234,7 +240,9 @@ def test_a_part_and_then_more_than_the_rest(login: Any, on_stage: Any, ids: Any,
     [
         ("amount", "0", "at least one cent"),
         ("amount", "-5", "at least one cent"),
-        ("amount", "1,5", "Write a number like"),
+        ("amount", "1.250", "write a number like 1,234.50"),
+        ("amount", "1250,000", "Write a number like 1,234.50."),
+        ("amount", "1,2,3", "Write a number like 1,234.50."),
         ("paid_on", "2026-11-02", "cannot have come in"),
         ("paid_on", "yesterday", "Fill in a day."),
         ("method", "ideal", "Not a valid choice"),
@@ -246,6 +254,14 @@ def test_what_cannot_be_is_refused(
     refused = login("saskia").send(f"{invoice}/payment", {**PAID, field: value})
     assert refused.status_code == 422 and words in text(refused)
     assert state(on_stage, ids)["payments"] == []
+
+
+@pytest.mark.parametrize(("typed", "minor"), [("12,50", 1250), ("1.200,5", 120050), ("1,250", 125000)])
+def test_an_amount_with_a_comma_is_understood(
+    login: Any, on_stage: Any, ids: Any, invoice: str, typed: str, minor: int
+) -> None:
+    assert login("saskia").send(f"{invoice}/payment", {**PAID, "amount": typed}).status_code == 303
+    assert [each[3] for each in state(on_stage, ids)["payments"]] == [minor]
 
 
 def test_the_day_is_the_shops(login: Any, on_stage: Any, invoice: str) -> None:
@@ -344,3 +360,238 @@ def test_support_only_looks(login: Any, invoice: str) -> None:
 def test_in_dutch(login: Any, invoice: str) -> None:
     page = login("kees").get(invoice, headers={"Accept-Language": "nl"})
     assert "Nog te betalen" in text(page) and "Betaallink" in text(page)
+
+
+def undo_link(page: Any) -> str:
+    (link,) = [
+        str(a.attrib["href"])
+        for a in find_all(parse(page.text), "a")
+        if a.attrib.get("href", "").endswith("/undo")
+    ]
+    return link
+
+
+def history(page: Any) -> list[str]:
+    (story,) = [each for each in find_all(parse(page.text), "ol") if each.attrib.get("class") == "story"]
+    return [" ".join(text_of(part) for part in find_all(each, "p")) for each in find_all(story, "li")]
+
+
+def test_a_payment_that_was_booked_by_mistake_is_taken_back(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", PAID)
+    link = undo_link(saskia.get(invoice))
+    asked = text(saskia.get(link))
+    assert "€ 121.00" in asked and "NL91 X" in asked and "No money moves." in asked
+    refused = saskia.send(link, {"reason": ""})
+    assert refused.status_code == 422 and "Say what was wrong with it." in text(refused)
+    taken = saskia.send(link, {"reason": "It was Jan’s"})
+    assert (taken.status_code, taken.location) == (303, invoice)
+    page = saskia.get(invoice)
+    assert "The payment is taken back." in text(page) and "/undo" not in page.text
+    (entry,) = [each for each in history(page) if each.startswith("Bank transfer")]
+    assert (
+        "NL91 X · Booked by mistake, taken back on 1 Nov 2026 · It was Jan’s" in entry
+        and "Reversed" not in entry
+    )
+    again = saskia.send(link, {"reason": "Once more"})
+    assert again.status_code == 409 and "taken back already" in text(again)
+    assert "taken back already" in text(saskia.get(link)) and "Take payment back" not in saskia.get(link).text
+    now = state(on_stage, ids)
+    assert now["documents"][0][1:] == (DocumentStatus.OPEN, 12100, ListState.UNPAID)
+    assert now["payments"] == [("manual", "transfer", PaymentStatus.REVERSED, 12100)]
+    assert now["mails"] == ["payment_confirmation", "payment_corrected"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "never"),
+    [
+        ("en", "Booked by mistake, taken back on 1 Nov 2026", "Reversed"),
+        ("nl", "Per ongeluk geboekt, teruggedraaid op 1 nov 2026", "Teruggeboekt"),
+    ],
+)
+def test_the_customer_reads_that_it_was_a_mistake(
+    login: Any, on_stage: Any, ids: Any, invoice: str, language: str, words: str, never: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", PAID)
+    saskia.send(undo_link(saskia.get(invoice)), {"reason": "Of a colleague’s customer"})
+    emma = login("emma")
+    headers = {"Accept-Language": language}
+    page = emma.get(invoice.replace("/office", "/customer"), headers=headers)
+    assert words in text(page) and never not in text(page) and "colleague" not in page.text
+    assert never not in text(emma.get("/customer/invoices", headers=headers))
+
+
+def test_what_was_paid_with_the_credit_of_a_mistake_says_so_to_the_customer(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", {**PAID, "amount": "131.00"})
+    with on_stage():
+        other = make_invoice(ids.emma_account)
+        address = f"/customer/invoices/{other.public_id}"
+        spend_credit(other, 1000)
+    saskia.send(undo_link(saskia.get(invoice)), {"reason": "Wrong amount"})
+    page = text(login("emma").get(address))
+    assert "The credit came from a payment that was booked by mistake, and was taken back." in page
+    assert "Reversed" not in page and "Wrong amount" not in page
+
+
+def test_a_payment_of_another_invoice_or_shop_is_not_found(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", PAID)
+    link = undo_link(saskia.get(invoice))
+    with on_stage():
+        other = make_invoice(ids.emma_account).public_id
+    for wrong in (link.replace(invoice, f"{LIST}/{other}"), re.sub(r"payments/[^/]+", "payments/%00", link)):
+        assert saskia.get(wrong).status_code == 404
+        assert saskia.send(wrong, {"reason": "x"}).status_code == 404
+    assert login("wim").get(link).status_code == 404
+    kees = login("kees")
+    assert kees.get(link).status_code == 403 and kees.send(link, {"reason": "x"}).status_code == 403
+    assert "/undo" not in kees.get(invoice).text
+
+
+def test_what_a_provider_brought_is_not_taken_back_here(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", PAID)
+    link = undo_link(saskia.get(invoice))
+    with on_stage():
+        db.session.scalars(sa.select(Payment)).one().provider = "sandbox"
+    assert "/undo" not in saskia.get(invoice).text
+    assert "came in through a payment provider" in text(saskia.get(link))
+    assert saskia.send(link, {"reason": "x"}).status_code == 409
+
+
+def test_the_history_says_what_was_mailed_to_whom(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
+    saskia = login("saskia")
+    assert saskia.send(f"{invoice}/send").status_code == 303
+    with on_stage():
+        mail = db.session.scalars(sa.select(MailMessage)).one()
+        mail.cc = ["books@example.org"]
+    assert (
+        "Mailed to the customer Waiting 1 Nov 2026, 10:00 · to emma@example.com, books@example.org"
+        in history(saskia.get(invoice))
+    )
+    with on_stage():
+        mail = db.session.scalars(sa.select(MailMessage)).one()
+        mail.state, mail.sent_at = MailState.SENT, START + timedelta(minutes=3)
+    assert history(saskia.get(invoice))[0].startswith(
+        "Mailed to the customer Sent 1 Nov 2026, 10:03 · to emma@"
+    )
+    with on_stage():
+        mail = db.session.scalars(sa.select(MailMessage)).one()
+        mail.state, mail.sent_at, mail.error = MailState.FAILED, None, "550 no such user"
+    assert (
+        "Failed" in history(saskia.get(invoice))[0] and "550 no such user" in history(saskia.get(invoice))[0]
+    )
+
+
+def test_the_history_says_that_mails_were_switched_off(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    with on_stage():
+        db.session.get_one(Customer, ids.emma_account).mail_new_invoice = False
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/send")
+    found = [each for each in history(saskia.get(invoice)) if "mail" in each.lower()]
+    assert found == ["Not mailed 1 Nov 2026, 10:00 · Everybody of this account switched these mails off."]
+
+
+def test_the_history_is_in_order_and_holds_all(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
+    saskia = login("saskia")
+    steps = [
+        lambda: saskia.send(f"{invoice}/remind"),
+        lambda: saskia.send(f"{invoice}/payment", {**PAID, "amount": "20.00"}),
+        lambda: credit_first_line(on_stage, ids, invoice),
+        lambda: object_to(on_stage, ids, invoice),
+    ]
+    for hour, step in enumerate(steps, 1):
+        with clock.frozen(START + timedelta(hours=hour)):
+            step()
+    found = [each.split(" 1 Nov")[0] for each in history(saskia.get(invoice))]
+    assert found == [
+        "The customer objected", "Credit note C2026-0001", "Bank transfer Paid", "Reminder mailed Waiting",
+        "Finalised", "Draft made",
+    ]  # fmt: skip
+
+
+def document_at(address: str) -> Document:
+    return db.session.scalars(
+        sa.select(Document).where(Document.public_id == address.rpartition("/")[2])
+    ).one()
+
+
+def credit_first_line(on_stage: Any, ids: Any, invoice: str) -> None:
+    """A credit note on its first line."""
+    with on_stage():
+        document = document_at(invoice)
+        line = document.lines[0]
+        crediting.credit_invoice(
+            document,
+            [LineInput(line.description, line.quantity, line.unit_price, line.vat_rate, line.vat_category)],
+            shop=db.session.get_one(Shop, ids.shop),
+            customer=db.session.get_one(Customer, ids.emma_account),
+            note="",
+            now=clock.now(),
+            actor=Actor.system("test"),
+        )
+
+
+def object_to(on_stage: Any, ids: Any, invoice: str) -> str:
+    """The customer objects; the public id of the ticket."""
+    with on_stage():
+        document = document_at(invoice)
+        ticket = disputes.open_dispute(
+            document.id,
+            "Too much",
+            Said("It is too much."),
+            line=None,
+            customer_id=ids.emma_account,
+            author=db.session.get_one(Person, ids.emma),
+            now=clock.now(),
+        )
+        return str(ticket.public_id)
+
+
+def answer(on_stage: Any, ids: Any, invoice: str, move: DisputeMove | None) -> None:
+    """The shop answers the objection; or the customer takes it back."""
+    with on_stage():
+        document = document_at(invoice)
+        said = Said("Because of the terms.")
+        if move is None:
+            disputes.withdraw(document.id, said, author=db.session.get_one(Person, ids.emma), now=clock.now())
+        else:
+            saskia = db.session.get_one(Staff, ids.saskia)
+            disputes.answer_dispute(document.id, move, said, author=saskia, now=clock.now())
+
+
+@pytest.mark.parametrize(
+    ("move", "words"),
+    [
+        (DisputeMove.REJECT, "The objection was answered Rejected"),
+        (DisputeMove.CORRECT, "The objection was answered Corrected"),
+        (None, "The customer took the objection back Withdrawn"),
+    ],
+)
+def test_an_objection_stands_on_top_while_it_runs_and_in_the_history_after(
+    login: Any, on_stage: Any, ids: Any, invoice: str, move: DisputeMove | None, words: str
+) -> None:
+    saskia = login("saskia")
+    assert "objects to this invoice" not in text(saskia.get(invoice))
+    ticket = object_to(on_stage, ids, invoice)
+    page = saskia.get(invoice)
+    assert "The customer objects to this invoice" in text(page) and "Since 1 November 2026" in text(page)
+    assert page.text.index("objects to this invoice") < page.text.index('class="columns"')
+    assert page.text.count(f"/office/tickets/{ticket}") == 2, "in the notice and in the history"
+    with clock.frozen(START + timedelta(hours=1)):
+        answer(on_stage, ids, invoice, move)
+    page = saskia.get(invoice)
+    assert "objects to this invoice" not in text(page)
+    assert history(page)[0].startswith(words) and f"/office/tickets/{ticket}" in page.text

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.core import clock
+from portal.core import brand, clock
 from portal.core.audit import AuditEntry
 from portal.domain.notices import staff_queries
 from portal.domain.notices.models import Audience, Notice, NoticeTarget, NoticeType
@@ -101,26 +101,84 @@ def test_for_whoever_has_the_tag(login: Any, on_stage: Any, ids: Any) -> None:
         ("audience", "tags", "Fill in at least one tag."),
         ("starts_at", "tomorrow", "Fill in a day and a time."),
         ("colour", "red", "A colour is six digits"),
+        ("colour", "", "A colour is six digits"),
         ("title", " ", "Fill in a title."),
     ],
 )
 def test_what_is_refused_is_shown_again(
     login: Any, on_stage: Any, field: str, value: str, words: str
 ) -> None:
-    refused = login("kees").send(f"{LIST}/new", {**NEW, field: value})
+    refused = login("kees").send(
+        f"{LIST}/new", {**NEW, "colour_of": "own", "colour": "#123456", field: value}
+    )
     assert refused.status_code == 422 and words in text(refused) and "Back on" in refused.text
     assert stored(on_stage) == []
 
 
 def test_a_preview_without_a_script_and_with_one(login: Any, on_stage: Any) -> None:
     kees = login("kees")
-    own = {**NEW, "colour": "#00aa88", "body": f"**Bold** {HOSTILE}", "starts_at": "nonsense"}
+    own = {
+        **NEW,
+        "colour_of": "own",
+        "colour": "#00aa88",
+        "body": f"**Bold** {HOSTILE}",
+        "starts_at": "nonsense",
+    }
     page, piece = kees.send(f"{LIST}/new", {**own, "preview": "1"}), kees.send(f"{LIST}/preview", own)
     for answer in (page, piece):
         assert answer.status_code == 200 and "<strong>Bold</strong>" in answer.text
         assert "tone-00aa88" in answer.text and "<script>alert" not in answer.text
     assert "<html" not in piece.text and stored(on_stage) == []
     assert 'data-hx-post="/office/notifications/preview"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"colour_of": "own", "colour": "#00AA88"}, "#00aa88"),
+        ({"colour_of": "own", "colour": "0a8"}, "#00aa88"),
+        ({"colour_of": "type", "colour": "#00aa88"}, None),
+        ({"colour_of": "type", "colour": "x"}, None),
+        ({"colour": "#00aa88"}, None),
+    ],
+)
+def test_the_colour_is_the_types_unless_it_is_its_own(
+    login: Any, on_stage: Any, sent: dict[str, str], kept: str | None
+) -> None:
+    kees = login("kees")
+    assert kees.send(f"{LIST}/new", {**NEW, **sent}).status_code == 303
+    [made] = stored(on_stage)
+    assert made.colour == kept
+    page = kees.get(f"{LIST}/{made.public_id}")
+    fields = find_all(parse(page.text), "input")
+    (colour,) = [each.attrib for each in fields if each.attrib.get("name") == "colour"]
+    ticked = [
+        each.attrib["value"]
+        for each in fields
+        if each.attrib.get("name") == "colour_of" and "checked" in each.attrib
+    ]
+    assert (colour["type"], colour["value"]) == ("color", kept or brand.DEFAULT_COLOUR)
+    assert ticked == ["own" if kept else "type"]
+
+
+@pytest.mark.parametrize("colour", ["#ffffff", "#ffff00", "#000000", "#808080"])
+def test_text_on_a_colour_of_its_own_can_be_read(login: Any, client: Any, colour: str) -> None:
+    piece = login("kees").send(f"{LIST}/preview", {**NEW, "colour_of": "own", "colour": colour})
+    sheet = client.get(re.findall(r'href="([^"]*/tone-[0-9a-f]{6}\.css)"', piece.text)[0]).text
+    tones = dict(re.findall(r"--(tone-[a-z-]+):(#[0-9a-f]{6})", sheet))
+    for theme, least in (("l", brand.ENOUGH_LIGHT), ("d", brand.ENOUGH_DARK)):
+        text_on = brand.parse(tones[f"tone-{theme}"]), brand.parse(tones[f"tone-{theme}-bg"])
+        assert brand.contrast(*text_on) >= least
+
+
+def test_the_text_has_the_toolbar_of_a_ticket(login: Any) -> None:
+    kees = login("kees")
+    page = kees.get(f"{LIST}/new").text
+    assert 'data-editor="body"' in page and "js/editor.js" in page
+    (address,) = re.findall(r'data-url="([^"]+)"', page)
+    shown = kees.send(address, {"body": f"**Bold** {HOSTILE}"})
+    assert shown.status_code == 200 and shown.text.startswith("<p><strong>Bold</strong>")
+    assert "<script>alert" not in shown.text and "banner" not in shown.text
 
 
 def test_two_browsers_change_it(login: Any, on_stage: Any) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from portal.core import clock
+from portal.core.audit import Actor
 from portal.domain.invoices.models import Allocation, AllocationState
 from portal.domain.orders.models import OrderStatus
+from portal.domain.payments import undoing
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
-from portal.domain.shops.models import Mode
+from portal.domain.payments.registering import Received, register
+from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.pages import links, neighbour, row_headers, text
@@ -268,3 +271,22 @@ def pay(
             created_at=START,
         )
     )
+
+
+def test_a_payment_that_the_shop_booked_by_mistake_is_no_chargeback(
+    login: Any, on_stage: Any, ids: Any
+) -> None:
+    with on_stage():
+        order = make_order(ids.emma_account)
+        invoice = make_invoice(ids.emma_account)
+        invoice.order_id = order.id
+        received = Received(
+            amount_minor=500, method=PaymentMethodKind.CASH, paid_on=START.date(), reference="", key="k" * 22
+        )
+        shop, staff = db.session.get_one(Shop, ids.shop), Actor("staff", ids.saskia)
+        payment = register(invoice.id, received, shop=shop, now=START, actor=staff)
+        undoing.undo(payment.id, reason="Too early", actor=staff, now=START)
+        address = f"{LIST}/{order.public_id}"
+    page = text(login("emma").get(address))
+    assert "Booked by mistake, taken back on 1 Nov 2026" in page
+    assert "Reversed" not in page and "Too early" not in page

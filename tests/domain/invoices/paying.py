@@ -42,9 +42,10 @@ def book(source: Source, received: int) -> list[int]:
     return [document.id for document in booking.book_payment(source, received, now=START, actor=ACTOR)]
 
 
-def reverse(source: Source) -> list[int]:
+def reverse(source: Source, *, is_mistake: bool = False) -> list[int]:
     """Takes a payment back; the ids of the documents that reopened."""
-    return [document.id for document in booking.reverse_payment(source, now=START, actor=ACTOR)]
+    reopened = booking.reverse_payment(source, now=START, actor=ACTOR, is_mistake=is_mistake)
+    return [document.id for document in reopened]
 
 
 def credit(customer_id: int) -> int:

@@ -97,8 +97,9 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.attempts)
     @rule(data=st.data())
     def charge_back(self, data: Any) -> None:
+        """By the customer, or because the shop booked it by mistake: the books come to the same."""
         source = data.draw(st.sampled_from(self.attempts))
-        reverse(source)
+        reverse(source, is_mistake=data.draw(st.booleans()))
         self.received.pop(source.payment_id, None)
 
     @precondition(lambda self: self.documents)

@@ -148,5 +148,5 @@ def test_it_is_taken_back_with_the_payment_that_it_came_from(make: Make, ids: Id
     assert [each.open_minor for each in (oldest, middle, newest)] == [0, 60, 40]
     assert middle.reversed_at == newest.reversed_at == START and oldest.reversed_at is None
     assert credit(ids.emma_account) == 0
-    assert spending.list_uses(middle.id) == [(START, 60, AllocationState.RELEASED)]
-    assert spending.list_uses(oldest.id) == [(START, 60, AllocationState.BOOKED)]
+    assert spending.list_uses(middle.id) == [(START, 60, AllocationState.RELEASED, False)]
+    assert spending.list_uses(oldest.id) == [(START, 60, AllocationState.BOOKED, False)]

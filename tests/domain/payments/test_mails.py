@@ -11,11 +11,16 @@ import pytest
 from flask_babel import force_locale
 
 from portal.core import clock, mail_delivery
+from portal.core.audit import Actor
 from portal.core.mailer import Category, MailMessage
 from portal.core.scalars import thaw
 from portal.domain.invoices.models import Document
+from portal.domain.payments import undoing
 from portal.domain.payments.mails import refund_paid
+from portal.domain.payments.models import PaymentMethodKind
+from portal.domain.payments.registering import Received, register
 from portal.domain.people.models import Customer, Person
+from portal.domain.shops.models import Shop
 from portal.extensions import db
 from tests.domain.payments.test_several import give_credit, start, use_credit
 from tests.payments_world import World
@@ -105,6 +110,25 @@ def test_golden_of_a_refund(world: World, language: str) -> None:
         )
         db.session.commit()
     check(world, "refund_paid", language, "refund_paid")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_correction(world: World, language: str) -> None:
+    speak(world, language)
+    invoice = world.invoice()
+    with world.scope():
+        received = Received(
+            amount_minor=10000,
+            method=PaymentMethodKind.TRANSFER,
+            paid_on=clock.now().date(),
+            reference="",
+            key="k" * 22,
+        )
+        shop, actor = db.session.get_one(Shop, world.ids.shop), Actor.system("test")
+        payment = register(invoice.id, received, shop=shop, now=clock.now(), actor=actor)
+        undoing.undo(payment.id, reason="Wrong <b>customer</b>", actor=actor, now=clock.now())
+        db.session.commit()
+    check(world, "payment_corrected", language, "payment_corrected")
 
 
 def test_money_is_booked_though_nobody_can_be_told(world: World) -> None:

@@ -29,7 +29,7 @@ from portal.domain.collections.reminding import remind
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.invoices.spending import Account
 from portal.domain.orders.mails import downloads_granted
-from portal.domain.payments.mails import credit_confirmation, payment_confirmation, refund_paid
+from portal.domain.payments.mails import correct, credit_confirmation, payment_confirmation, refund_paid
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import mails
 from portal.domain.people.models import Customer, Invitation, Membership, Person
@@ -77,6 +77,14 @@ class Scene:
         return remind(document.id, shop=self.shop, now=START, actor=Actor.system("test"))
 
     def confirmation(self) -> MailMessage | None:
+        return payment_confirmation(self.payment(), now=START)
+
+    def corrected(self) -> MailMessage | None:
+        payment = self.payment()
+        payment_confirmation(payment, now=START)
+        return correct(payment, [make_invoice(self.account.id)], now=START)
+
+    def payment(self) -> Payment:
         payment = Payment(
             mode=Mode.TEST,
             customer_id=self.account.id,
@@ -91,7 +99,7 @@ class Scene:
         )
         db.session.add(payment)
         db.session.flush()
-        return payment_confirmation(payment, now=START)
+        return payment
 
     def ticket(self, write: Callable[..., MailMessage | list[MailMessage] | None]) -> MailMessage | None:
         """A mail about a ticket and its message; of those to staff, who speak one language here, the only one."""
@@ -166,6 +174,7 @@ REGISTERS_IN = "nl"
 MAILS: dict[str, Kind] = {
     "invoice_issued": Kind(Scene.invoice, Category.BILLING, Switch.NEW_INVOICE),
     "payment_confirmation": Kind(Scene.confirmation, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
+    "payment_corrected": Kind(Scene.corrected, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "refund_paid": Kind(Scene.refund, Category.BILLING, Switch.PAYMENT_CONFIRMATION),

@@ -1,21 +1,28 @@
-"""A new customer, and an invitation. What can be right is known to ``core.particulars``."""
+"""A customer, new or known, and an invitation. What can be right is known to ``core.particulars``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, EmailField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from portal.core import particulars
 from portal.core.errors import DomainError
-from portal.core.forms import MailAddress, PortalForm, text_field
+from portal.core.forms import MailAddress, PortalForm, hidden_field, text_field
+from portal.core.locale import LANGUAGES as SPOKEN
 from portal.core.templating import language
 from portal.domain.people.accounts import NewCustomer
-from portal.domain.people.models import CustomerKind, Role
+from portal.domain.people.details import Details
+from portal.domain.people.editing import Edited
+from portal.domain.people.models import Customer, CustomerKind, Role
+
+#: Names of languages are not translated: whoever looks for theirs knows them by their own.
+LANGUAGES = (("auto", _l("Auto")), *((code, spoken.name) for code, spoken in SPOKEN.items()))
 
 TOO_LONG = _l("This is too long.")
 
@@ -44,8 +51,8 @@ def _email() -> Any:
     )
 
 
-class CustomerForm(PortalForm):
-    """Who is to be billed."""
+class DetailsForm(PortalForm):
+    """Who is billed, and where their mail goes."""
 
     kind = SelectField(
         _l("Kind"),
@@ -63,13 +70,6 @@ class CustomerForm(PortalForm):
     country = SelectField(_l("Country"), validators=[InputRequired(_l("Choose a country."))])
     vat_number = _text(_l("VAT number"), 30)
     chamber_number = _text(_l("Chamber of commerce number"), 20)
-    invites = BooleanField(_l("Mail an invitation to log in, as owner of the account"), default=True)
-
-    def __init__(self, home: str, **options: Any) -> None:
-        super().__init__(**options)
-        self.country.choices = particulars.countries(language())
-        if not self.is_submitted():
-            self.country.data = home
 
     def validate_phone(self, field: Any) -> None:
         self._check(field, particulars.phone)
@@ -89,6 +89,18 @@ class CustomerForm(PortalForm):
         except DomainError as error:
             raise ValidationError(error.message) from None
 
+
+class CustomerForm(DetailsForm):
+    """A new customer, who may be invited at once."""
+
+    invites = BooleanField(_l("Mail an invitation to log in, as owner of the account"), default=True)
+
+    def __init__(self, home: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.country.choices = particulars.countries(language())
+        if not self.is_submitted():
+            self.country.data = home
+
     def wanted(self) -> NewCustomer:
         """What a valid form asks for, written as it is stored."""
         country = self.country.data
@@ -105,6 +117,53 @@ class CustomerForm(PortalForm):
             vat_number=particulars.vat_number(self.vat_number.data or "", country),
             chamber_number=particulars.chamber_number(self.chamber_number.data or "", country),
         )
+
+
+class EditForm(DetailsForm):
+    """What is known of a customer already, in the version that was shown."""
+
+    version = hidden_field(
+        validators=[
+            Regexp(
+                r"^[0-9]{1,9}$", message=_l("This page was changed on its way. Open it again and try anew.")
+            )
+        ]
+    )
+    language = SelectField(
+        _l("Language of invoices and e-mails"),
+        choices=[SelectChoice(value=value, label=label) for value, label in LANGUAGES],
+        validators=[InputRequired(_l("Choose one of these."))],
+    )
+
+    def edited(self) -> Edited:
+        """What a valid form asks for."""
+        return Edited(
+            details=Details(**{each.name: self[each.name].data or "" for each in fields(Details)}),
+            kind=CustomerKind(self.kind.data),
+            email=self.email.data,
+            language=self.language.data if "language" in self else None,
+        )
+
+
+def edit_form(customer: Customer, *, follows_person: bool) -> EditForm:
+    """The form of a customer; ``follows_person`` leaves the language out, which is that person's to choose."""
+    form = EditForm()
+    if not form.is_submitted():
+        form.process(
+            data={
+                **vars(Details.of(customer)),
+                "kind": customer.kind.value,
+                "email": customer.email,
+                "language": customer.language,
+                "version": str(customer.version),
+            }
+        )
+    known = particulars.countries(language())
+    other = [] if customer.country in particulars.COUNTRIES else [(customer.country, customer.country)]
+    form.country.choices = [*known, *other]
+    if follows_person:
+        del form.language
+    return form
 
 
 class InviteForm(PortalForm):

@@ -1,4 +1,4 @@
-"""The list of customers, a new one, and the page of one with those who are invited to it."""
+"""The list of customers, a new one, the page of one, changing it, and those who are invited to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.office.customers import bp, pages
-from portal.blueprints.office.customers.forms import CustomerForm, InviteForm
+from portal.blueprints.office.customers.forms import CustomerForm, InviteForm, edit_form
 from portal.core import clock
 from portal.core.access import needs
 from portal.core.audit import Actor
@@ -18,7 +18,8 @@ from portal.core.forms import checked_by_form, searched
 from portal.core.principals import current_staff
 from portal.core.shops import current_shop
 from portal.domain.invoices import staff_queries as documents
-from portal.domain.people import accounts, invitations, staff_queries
+from portal.domain.people import accounts, editing, invitations, staff_queries
+from portal.domain.people.mail_settings import get_mail_settings
 from portal.domain.people.models import Customer, Role
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.shops.models import Mode
@@ -86,6 +87,39 @@ def customer_has_people(customer: Customer) -> bool:
 def show(public_id: str) -> ResponseReturnValue:
     """One customer: details, people, invitations, contacts, and their latest invoices and tickets."""
     return _page(staff_queries.get_customer_for_staff(public_id))
+
+
+@bp.route("/<public_id>/edit", methods=["GET", "POST"])
+@needs(StaffPermission.CUSTOMERS_CHANGE)
+@checked_by_form
+def edit(public_id: str) -> ResponseReturnValue:
+    """Changes what is known of a customer; 409 when somebody else did so meanwhile."""
+    customer = staff_queries.get_customer_for_staff(public_id)
+    follows_person = get_mail_settings(customer.id).follows_person
+    form = edit_form(customer, follows_person=follows_person)
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        try:
+            editing.edit_customer(
+                customer,
+                form.edited(),
+                version=int(form.version.data or 0),
+                actor=_actor(),
+                now=clock.now(),
+            )
+            db.session.commit()
+            flash(_("The details are saved."), "success")
+            return redirect(url_for("office.customers.show", public_id=public_id), 303)
+        except DomainError as error:
+            db.session.rollback()
+            form.refuse(error)
+            status = 409 if isinstance(error, Conflict) else 422
+        # What was typed stays, and saving it once more means it.
+        form.version.data = str(customer.version)
+    page = render_template(
+        "office/customers/edit.html", form=form, customer=customer, follows_person=follows_person
+    )
+    return page, status
 
 
 @bp.route("/<public_id>/invite", methods=["GET", "POST"])

@@ -33,6 +33,7 @@ from portal.core.vat import TAXED, VatCategory
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document
 from portal.domain.payments.registering import BY_HAND
+from portal.domain.payments.undoing import LONGEST_REASON
 from portal.domain.shops.models import Shop
 
 TOO_LONG = _l("This is too long.")
@@ -243,6 +244,20 @@ class PaymentForm(PortalForm):
         render_kw={"autocomplete": "off", "maxlength": 140},
     )
     key = key_field()
+
+
+class UndoForm(PortalForm):
+    """Why a payment that was booked by hand is taken back."""
+
+    reason = text_field(
+        _l("Reason"),
+        field=TextAreaField,
+        validators=[
+            InputRequired(_l("Say what was wrong with it.")),
+            Length(max=LONGEST_REASON, message=TOO_LONG),
+        ],
+        render_kw={"rows": 2, "dir": "auto", "maxlength": LONGEST_REASON},
+    )
 
 
 class CreditForm(PortalForm):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
 
+from portal.blueprints.office.invoices import history
 from portal.blueprints.office.invoices.loading import Found
 from portal.core import clock
 from portal.core.references import format_rf
@@ -18,32 +18,13 @@ from portal.core.vat import TAXED
 from portal.domain.invoices import queries, spending
 from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
+from portal.domain.invoices.letters import list_mails
 from portal.domain.invoices.links import payment_url
-from portal.domain.invoices.models import AllocationState, Document, DocumentKind, DocumentStatus, ListState
+from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
-from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.queries import list_payments_of
-
-ICONS = {
-    PaymentStatus.PAID: ("circle-check", "green"),
-    PaymentStatus.PENDING: ("clock", "azure"),
-    PaymentStatus.FAILED: ("alert-circle", "red"),
-    PaymentStatus.REVERSED: ("arrow-back-up", "red"),
-}
-
-
-@dataclass(frozen=True)
-class Event:
-    """An entry of the history, for the timeline. The amount is in minor units."""
-
-    icon: str
-    title: str
-    detail: str | None
-    at: datetime
-    amount_minor: int | None = None
-    currency: str = ""
-    state: Any = None
-    tone: str | None = None
+from portal.domain.tickets.models import DisputeStatus
+from portal.domain.tickets.staff_queries import list_disputes
 
 
 def listed(row: Any, today: date) -> SimpleNamespace:
@@ -114,11 +95,12 @@ def lines_of(document: Document) -> list[SimpleNamespace]:
     ]
 
 
-def show(found: Found) -> dict[str, Any]:
-    """Everything on the page of a document."""
+def show(found: Found, *, may: bool) -> dict[str, Any]:
+    """Everything on the page of a document, for somebody who ``may`` change it or not."""
     document, customer = found.document, found.customer
-    payments = list_payments_of(document.id) if found.is_issued and not found.is_credit_note else []
-    uses = spending.list_uses(document.id) if found.is_issued and not found.is_credit_note else []
+    is_invoice = found.is_issued and not found.is_credit_note
+    notes = queries.list_credit_notes(document) if is_invoice else []
+    objections = list_disputes(document.id) if is_invoice else []
     today = clock.today(current_shop().time_zone)
     return {
         "document": document,
@@ -154,10 +136,26 @@ def show(found: Found) -> dict[str, Any]:
             for label, minor in ((_("Credited"), document.credited_minor), (_("Paid"), document.paid_minor))
             if minor
         ],
-        "credit_notes": queries.list_credit_notes(document)
-        if found.is_issued and not found.is_credit_note
-        else [],
-        "history": _history(document, payments, uses),
+        "credit_notes": notes,
+        "dispute": next(
+            (
+                SimpleNamespace(
+                    since=document.disputed_on,
+                    url=url_for("office.tickets.show", public_id=dispute.ticket),
+                )
+                for dispute in objections
+                if dispute.status is DisputeStatus.OPEN
+            ),
+            None,
+        ),
+        "history": history.in_order(
+            history.of_disputes(objections),
+            history.of_payments(document, list_payments_of(document.id) if is_invoice else [], may=may),
+            history.of_credit(document, spending.list_uses(document.id) if is_invoice else []),
+            history.of_notes(notes),
+            history.of_mails(list_mails(document) if found.is_issued else []),
+            history.of_life(document),
+        ),
         "link": payment_url(document) if found.is_issued and not found.is_credit_note else None,
         "pdf_url": url_for("office.invoices.download", public_id=document.public_id)
         if found.file is not None
@@ -170,33 +168,3 @@ def title_of(document: Document) -> str:
     if document.number is None:
         return str(_("Draft"))
     return f"{document.kind.label} {document.number}"
-
-
-def _history(
-    document: Document, payments: list[tuple[Payment, int]], uses: list[tuple[datetime, int, AllocationState]]
-) -> list[Event]:
-    events = [_payment_event(payment, amount) for payment, amount in payments]
-    events += [
-        Event("receipt-refund", _("Paid with credit"), None, at, amount, document.currency)
-        for at, amount, state in uses
-        if state is AllocationState.BOOKED
-    ]
-    if document.finalised_at is not None:
-        events.append(Event("file-text", _("Finalised"), None, document.finalised_at))
-    events.append(Event("history", _("Draft made"), None, document.created_at))
-    return sorted(events, key=lambda event: event.at, reverse=True)
-
-
-def _payment_event(payment: Payment, amount_minor: int) -> Event:
-    icon, tone = ICONS.get(payment.status, ("circle-x", None))
-    parts = [payment.details.get("reference"), payment.details.get("account")]
-    return Event(
-        icon,
-        str(payment.method.label),
-        " · ".join(str(part) for part in parts if part) or None,
-        payment.paid_at or payment.created_at,
-        amount_minor,
-        payment.currency,
-        payment.status,
-        tone,
-    )

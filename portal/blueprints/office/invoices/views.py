@@ -13,6 +13,7 @@ from portal.blueprints.office.invoices import bp, loading, pages
 from portal.core import clock, storage
 from portal.core.access import needs
 from portal.core.forms import searched
+from portal.core.principals import current_staff
 from portal.core.shops import current_shop
 from portal.domain.invoices import rendering
 from portal.domain.invoices.staff_list import Filter
@@ -57,7 +58,9 @@ def index() -> ResponseReturnValue:
 def show(public_id: str) -> ResponseReturnValue:
     """One document: a draft with what comes next, or an issued one with its money."""
     found = loading.load(public_id)
-    return render_template("office/invoices/show.html", **pages.show(found))
+    staff = current_staff()
+    may = staff is not None and staff.can(StaffPermission.INVOICES_CHANGE)
+    return render_template("office/invoices/show.html", **pages.show(found, may=may))
 
 
 @bp.get("/<public_id>/pdf")

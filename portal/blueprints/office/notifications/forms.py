@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateTimeLocalField, HiddenField, SelectField, TextAreaField
+from wtforms import (
+    BooleanField,
+    ColorField,
+    DateTimeLocalField,
+    HiddenField,
+    RadioField,
+    SelectField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp, ValidationError
 
@@ -23,6 +31,8 @@ LONGEST = 5000
 UNREADABLE = _l("The page sent something we could not read. Nothing was lost: please send it again.")
 #: More than a shop keeps apart.
 MOST_TAGS = 20
+#: Whose colour a notification has.
+OF_TYPE, OWN = "type", "own"
 
 
 class MomentField(DateTimeLocalField):  # type: ignore[misc]
@@ -57,11 +67,18 @@ class NoticeForm(PortalForm):
         validators=[Length(max=LONGEST, message=_l("This is too long."))],
         render_kw={"rows": 6, "dir": "auto"},
     )
+    colour_of = RadioField(
+        _l("Colour"),
+        choices=[
+            SelectChoice(value=OF_TYPE, label=_l("That of the type")),
+            SelectChoice(value=OWN, label=_l("A colour of its own")),
+        ],
+        default=OF_TYPE,
+    )
     colour = text_field(
         _l("Colour of its own"),
-        description=_l("Six digits, such as #7a3b12. Without it the type decides."),
+        field=ColorField,
         validators=[Length(max=7, message=_l("A colour is six digits, such as #7a3b12."))],
-        render_kw={"autocomplete": "off", "maxlength": 7},
     )
     audience = SelectField(_l("For"), validators=[InputRequired(_l("Choose one of these."))])
     tags = text_field(
@@ -90,6 +107,7 @@ class NoticeForm(PortalForm):
                     name: getattr(notice, name)
                     for name in ("title", "body", "colour", "is_permanent", "is_active")
                 },
+                "colour_of": OWN if notice.colour else OF_TYPE,
                 "type": notice.type.value,
                 "audience": notice.audience.value,
                 "tags": ", ".join(tags),
@@ -100,11 +118,22 @@ class NoticeForm(PortalForm):
         )
 
     def validate_colour(self, field: Any) -> None:
-        if field.data:
-            try:
-                brand.parse(field.data)
-            except ValueError:
-                raise ValidationError(_l("A colour is six digits, such as #7a3b12.")) from None
+        if self.colour_of.data == OWN and self.own_colour() is None:
+            raise ValidationError(_l("A colour is six digits, such as #7a3b12."))
+
+    def own_colour(self) -> str | None:
+        """The colour of its own, as ``#rrggbb``; None where the type's was chosen, and for what is no colour."""
+        try:
+            return _hex(self.colour.data or "") if self.colour_of.data == OWN else None
+        except ValueError:
+            return None
+
+    def offered_colour(self) -> str:
+        """What the field of the colour begins with: a browser's has no empty value."""
+        try:
+            return _hex(self.colour.data or "")
+        except ValueError:
+            return brand.DEFAULT_COLOUR
 
     def validate_tags(self, field: Any) -> None:
         tags = self.tag_list()
@@ -129,7 +158,7 @@ class NoticeForm(PortalForm):
         """What a valid form asks for."""
         return Wanted(
             type=NoticeType(self.type.data),
-            colour=self.colour.data or None,
+            colour=self.own_colour(),
             title=self.title.data or "",
             body=self.body.data or "",
             is_permanent=bool(self.is_permanent.data),
@@ -139,6 +168,10 @@ class NoticeForm(PortalForm):
             audience=Audience(self.audience.data),
             tags=self.tag_list(),
         )
+
+
+def _hex(colour: str) -> str:
+    return brand.to_hex(brand.parse(colour))
 
 
 def _on_clock(moment: datetime, zone: str) -> datetime:

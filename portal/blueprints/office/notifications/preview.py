@@ -15,7 +15,8 @@ from portal.domain.notices.models import ICONS, NoticeType
 def of(form: NoticeForm) -> SimpleNamespace:
     """The notice of a form that may not be finished; it cannot be put away here, so it looks like a permanent one."""
     kind = NoticeType(form.type.data) if form.type.data in set(NoticeType) else NoticeType.ANNOUNCEMENT
-    tone = _own_tone(form.colour.data or "")
+    own = form.own_colour()
+    tone = brand.tone_name(own) if own else None
     return SimpleNamespace(
         title=form.title.data or _("Title"),
         html=markdown.to_html((form.body.data or "")[:LONGEST]),
@@ -26,10 +27,3 @@ def of(form: NoticeForm) -> SimpleNamespace:
         permanent=True,
         link=None,
     )
-
-
-def _own_tone(colour: str) -> str | None:
-    try:
-        return brand.tone_name(colour) if colour else None
-    except ValueError:
-        return None

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.office.notifications import bp, preview
-from portal.blueprints.office.notifications.forms import EditNoticeForm, NewNoticeForm, NoticeForm
-from portal.core import clock, links
+from portal.blueprints.office.notifications.forms import LONGEST, EditNoticeForm, NewNoticeForm, NoticeForm
+from portal.core import clock, links, markdown
 from portal.core.access import needs
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
@@ -19,7 +19,7 @@ from portal.core.forms import checked_by_form
 from portal.core.principals import current_staff
 from portal.core.shops import current_shop
 from portal.domain.notices import publishing, staff_queries
-from portal.domain.notices.models import Notice
+from portal.domain.notices.models import Notice, NoticeType
 from portal.domain.notices.staff_queries import Shown
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.extensions import db
@@ -78,7 +78,9 @@ def create() -> ResponseReturnValue:
 @bp.post("/preview")
 @needs(StaffPermission.NOTICES_CHANGE)
 def look() -> ResponseReturnValue:
-    """How what is typed will look: a piece of a page, for the script of the form."""
+    """How what is typed will look: a piece of a page, for the script of the form; with ``text`` the text alone."""
+    if "text" in request.args:
+        return markdown.to_html((NoticeForm().body.data or "")[:LONGEST])
     return render_template("office/notifications/_preview.html", notice=preview.of(NoticeForm()))
 
 
@@ -132,6 +134,7 @@ def _page(form: NoticeForm, notice: Notice | None = None, *, shows_preview: bool
         notice=notice,
         preview=preview.of(form) if shows_preview or form.title.data else None,
         zone=_zone(),
+        types=list(NoticeType),
     )
 
 

@@ -18,7 +18,7 @@ from portal.domain.collections.instalments import amounts
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
 from portal.domain.people.staff_permissions import StaffPermission
-from portal.domain.tickets import granting, refunds, staff_queries, undecided
+from portal.domain.tickets import granting, paying_out, refunds, staff_queries, undecided
 from portal.domain.tickets.models import DisputeStatus, TicketType
 from portal.domain.tickets.states import ENDING, RUNNING, Move
 from portal.extensions import db
@@ -159,11 +159,15 @@ def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
 def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     if ticket.status not in RUNNING or ticket.document_public_id is None:
         return None
-    refundable = db.session.scalar(sa.select(refunds.refundable_minor(ticket.document_id))) or 0
+    about = ticket.document_id
+    refundable, credit = db.session.execute(
+        sa.select(refunds.refundable_minor(about), paying_out.credit_minor(about))
+    ).one()
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE):
+        if credit > 0:
+            ways.append(Way(_("Paid out…"), _to(ticket, "pay_out"), "circle-check"))
         ways.append(_credit_way(ticket))
-        ways.append(Way(_("Paid out…"), _to(ticket, "pay_out"), "circle-check"))
     if staff.can(StaffPermission.TICKETS_WRITE):
         ways.append(Way(_("Refuse…"), _to(ticket, "refuse_refund"), "circle-x"))
     return Matter(
@@ -171,11 +175,16 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         (
             (_("Invoice"), ticket.document_number),
             (_("Can be refunded"), _money(refundable, ticket.document_currency)),
+            (_("Customer’s credit"), _money(credit, ticket.document_currency) if credit > 0 else None),
         ),
         _(
-            "A credit note turns what was paid into credit of the customer. Loket does not pay money out: "
-            "send it from your bank or at your payment provider, and write it down with “Paid out…”. "
-            "That takes the credit, so that the same money does not go twice."
+            "Loket does not pay money out: send it from your bank or at your payment provider, and write it down "
+            "with “Paid out…”. That takes the customer’s credit, so that the same money does not go twice."
+        )
+        if credit > 0
+        else _(
+            "Make the credit note first: it turns what was paid into credit of the customer. "
+            "Then you can pay that out, and write it down here."
         ),
         tuple(ways),
         # Nobody is refused without a reason; a request of which the money went out is resolved by that.

@@ -416,7 +416,7 @@ def test_the_general_buttons_leave_out_what_has_words_of_its_own(login: Any, des
 def test_a_refund_is_refused(login: Any, desk: Desk) -> None:
     ticket = desk.make("refund")
     page = text(login("saskia").get(ticket))
-    assert "Can be refunded" in page and "Loket does not pay money out" in page
+    assert "Can be refunded" in page and "Make the credit note first" in page
     login("saskia").send(desk.address("refund", ticket), DATA)
     assert desk.status(ticket) is TicketStatus.REJECTED and desk.mails("ticket_answered") == 1
 
@@ -444,8 +444,28 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
 
 
 def test_without_credit_the_page_says_what_comes_first(login: Any, desk: Desk) -> None:
-    page = login("saskia").get(f"{desk.make('refund')}/refund/paid")
+    ticket, saskia = desk.make("refund"), login("saskia")
+    shown = saskia.get(ticket)
+    assert "Make the credit note first" in text(shown) and "/refund/paid" not in shown.text
+    assert "Paid out…" not in text(shown) and "Customer’s credit" not in text(shown)
+    page = saskia.get(f"{ticket}/refund/paid")
     assert page.status_code == 200 and "no credit to pay out. Make a credit note first." in text(page)
+    assert 'name="amount"' not in page.text and "/credit?ticket=" in page.text
+
+
+def test_with_credit_it_can_be_paid_out_and_the_page_says_how(login: Any, desk: Desk) -> None:
+    ticket = desk.make("pay_out")
+    shown = login("saskia").get(ticket)
+    assert "Make the credit note first" not in text(shown) and "Loket does not pay money out" in text(shown)
+    assert shown.text.index("/refund/paid") < shown.text.index("/credit?ticket="), "the next step first"
+    assert re.search(r"Customer’s credit\s*€ 49.00", text(shown))
+    assert "/refund/paid" not in login("kees").get(ticket).text
+
+
+@pytest.mark.parametrize("way", ["plan", "dispute", "keep", "refund", "pay_out"])
+def test_what_is_to_be_decided_comes_before_the_conversation(login: Any, desk: Desk, way: str) -> None:
+    page = login("saskia").get(desk.make(way)).text
+    assert page.index('id="matter"') < page.index('class="messages"') < page.index('id="answer"')
 
 
 @pytest.mark.parametrize(
