@@ -13,11 +13,13 @@ depends_on = None
 NEW = (
     ("ix_credit_entries_document_id", "credit_entries", ["document_id"]),
     ("ix_credit_entries_payment_id", "credit_entries", ["payment_id"]),
+    ("ix_allocations_credit_entry_id", "allocations", ["credit_entry_id"]),
     ("ix_subscription_periods_document_id", "subscription_periods", ["document_id"]),
     ("ix_collection_cases_document_id", "collection_cases", ["document_id"]),
 )
 #: Name, table, columns before and after.
 CHANGED = (
+    ("ix_mail_messages_related", "mail_messages", ["related"], ["shop_id", "related"]),
     (
         "ix_subscriptions_list",
         "subscriptions",

@@ -43,6 +43,8 @@ class MailMessage(Id, ShopOwned, PublicId, Timestamped, Base):
         sa.Index(None, "shop_id", "created_at"),
         sa.Index(None, "shop_id", "state"),
         sa.Index(None, "shop_id", "customer_id"),
+        # With the shop, or SQLite takes the index above for that alone and reads every mail of the shop.
+        sa.Index("ix_mail_messages_related", "shop_id", "related"),
     )
 
     name: Mapped[str] = mapped_column(sa.String(80))
@@ -53,7 +55,7 @@ class MailMessage(Id, ShopOwned, PublicId, Timestamped, Base):
     context: Mapped[dict[str, Any]]
     attachments: Mapped[list[Any]]
     secret: Mapped[str | None] = mapped_column(sa.String(40))
-    related: Mapped[str | None] = mapped_column(sa.String(80), index=True)
+    related: Mapped[str | None] = mapped_column(sa.String(80))
     customer_id: Mapped[int | None] = mapped_column(BigId)
 
     state: Mapped[MailState] = mapped_column(word(MailState))

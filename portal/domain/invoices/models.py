@@ -273,6 +273,7 @@ class Allocation(Id, ShopOwned, Timestamped, Base):
         sa.Index("ix_allocations_document_id", "document_id"),
         sa.Index("ix_allocations_payment_id", "payment_id"),
         sa.Index("ix_allocations_credit_note_id", "credit_note_id"),
+        sa.Index("ix_allocations_credit_entry_id", "credit_entry_id"),
     )
 
     document_id: Mapped[int] = mapped_column(BigId)
