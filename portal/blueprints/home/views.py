@@ -19,6 +19,7 @@ from portal.core.frame import scope
 from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.sections import ANY_PAGE, Card, Sections
 from portal.core.shops import current_shop
+from portal.domain.collections.planned import in_instalments, nearest_plan
 from portal.domain.invoices import queries as invoices
 from portal.domain.orders import queries as orders
 from portal.domain.people.permissions import Permission
@@ -43,14 +44,14 @@ def index() -> ResponseReturnValue:
         else []
     )
     owed = (
-        invoices.open_summary(account.customer_id, mode=mode, today=here.today)
+        invoices.open_summary(account.customer_id, mode=mode, today=here.today, planned=in_instalments())
         if account.can(Permission.INVOICES)
         else None
     )
     return render_template(
         "home/index.html",
         greeting=_greeting(),
-        attention=attention.collect(account, owed, numbers, running),
+        attention=attention.collect(account, owed, numbers, running, today=here.today),
         cards=[
             {
                 "url": url_for(card.endpoint),
@@ -90,6 +91,8 @@ def _numbers(cards: list[Card], account: MembershipInfo) -> dict[str, Any]:
     if account.can(Permission.SUBSCRIPTIONS):
         soon: Any = sa.bindparam("soon", type_=sa.Date())
         numbers["renewing"] = subscriptions.renewing_count(here.customer_id, here.mode, here.today, soon)
+    if account.can(Permission.COLLECTIONS):
+        numbers |= nearest_plan(here.customer_id, here.mode)
     return numbers
 
 

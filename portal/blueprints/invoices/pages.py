@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +13,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.blueprints.invoices.forms import ChoiceForm, PayForm
-from portal.core import clock, jobs, outbox, storage
+from portal.core import clock, jobs, locale, outbox, storage
 from portal.core.locale import LANGUAGES
 from portal.core.polling import next_look
 from portal.core.principals import MembershipInfo
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
+from portal.core.templating import language
 from portal.core.vat import TAXED
+from portal.domain.collections.planned import plan_of
 from portal.domain.collections.queries import case_of
 from portal.domain.invoices import disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
@@ -104,6 +106,7 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElem
         "build_state": rendering.build_state(pdf_language),
         **objections(pdf_language),
         **case_of(Document),
+        **plan_of(Document),
     }
 
 
@@ -135,7 +138,7 @@ def invoice_page(
     order = _link("orders.show", also["order_public_id"], also["order_label"])
     subscription = _link("subscriptions.show", also["subscription_public_id"], also["subscription_label"])
     return {
-        "invoice": _facts(document),
+        "invoice": _facts(document, also["next_on"]),
         # Who may not see the list comes from what the invoice is for.
         "above": (
             (_("Invoices"), url_for("invoices.index"))
@@ -239,23 +242,44 @@ def _ticket(public_id: str) -> str:
 
 
 def _case(document: Document, also: dict[str, Any]) -> SimpleNamespace | None:
-    """The case that collects an invoice which is still open; what it comes to there, fees included."""
+    """The case that collects an invoice which is still open: what it comes to, or what comes next by its plan."""
     if also["case_public_id"] is None or document.open_minor <= 0:
         return None
+    url = url_for("collections.show", public_id=also["case_public_id"])
+    next_on = also["next_on"]
+    if next_on is not None:
+        amount = locale.money(int(also["next_minor"]), document.currency, language())
+        day = locale.date(next_on, language(), "long")
+        if next_on < clock.today(current_shop().time_zone):
+            title = _("An instalment of your payment plan is late")
+            text = _("%(amount)s was due on %(date)s.", amount=amount, date=day)
+            return SimpleNamespace(title=title, text=text, tone="orange", icon="alert-triangle", url=url)
+        text = _("Next: %(amount)s on %(date)s", amount=amount, date=day)
+        return SimpleNamespace(
+            title=_("You pay this in instalments"), text=text, tone="azure", icon="calendar", url=url
+        )
+    total = int(also["case_open_minor"])
+    amount = locale.money(total, document.currency, language())
+    text = _("With everything that came on top, %(amount)s is to be paid.", amount=amount)
     return SimpleNamespace(
-        number=also["case_number"],
-        url=url_for("collections.show", public_id=also["case_public_id"]),
-        open_minor=int(also["case_open_minor"]),
+        title=_("This is collected in case %(number)s", number=also["case_number"]),
+        text=text if total > document.open_minor else None,
+        tone="orange",
+        icon="gavel",
+        url=url,
     )
 
 
-def _facts(document: Document) -> SimpleNamespace:
+def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
+    """``next_on``: the day of the next instalment where it is paid in those; only then is it late."""
     today = clock.today(current_shop().time_zone)
     return SimpleNamespace(
         public_id=document.public_id,
         number=document.number,
         title=f"{document.kind.label} {document.number}",
-        badge=queries.badge_of(document, today) if document.kind is not DocumentKind.CREDIT_NOTE else None,
+        badge=queries.badge_of(document, today, due_on=next_on)
+        if document.kind is not DocumentKind.CREDIT_NOTE
+        else None,
         issue_date=document.issue_date,
         due_date=document.due_date if document.kind is not DocumentKind.CREDIT_NOTE else None,
         reference=format_rf(document.reference) if document.reference else "",
@@ -263,7 +287,8 @@ def _facts(document: Document) -> SimpleNamespace:
         net_minor=document.net_minor,
         total_minor=document.total_minor,
         open_minor=document.open_minor,
-        days_overdue=queries.days_overdue(document.list_state, document.due_date, today),
+        next_on=next_on,
+        days_overdue=queries.days_overdue(document.list_state, next_on or document.due_date, today),
         note=document.note,
     )
 

@@ -31,6 +31,7 @@ from portal.core.money import decimal_string, parse_amount
 from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
+from portal.domain.collections.planned import in_instalments
 from portal.domain.invoices import actions, queries, rendering, together
 from portal.domain.invoices.models import Document
 from portal.domain.payments import choices, registry, starting
@@ -66,6 +67,7 @@ def index() -> ResponseReturnValue:
         search=search,
         after=request.args.get("after"),
         before=request.args.get("before"),
+        planned=in_instalments(),
     )
     credit_minor, several = together.over_the_list(customer_id, mode=mode, currency=shop.currency)
     may_pay = membership.can(Permission.INVOICES_PAY)

@@ -155,22 +155,25 @@ def case_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
 
     ``case_public_id``, ``case_number``, and ``case_open_minor``: what is open of all of its documents.
     """
-    each = sa.orm.aliased(Document)
-    # Written out, as the index of the cases that run has it.
-    runs = sa.literal_column("collection_cases.status IN ('active', 'on_hold', 'with_plan')", sa.Boolean())
-    found = (
-        sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
-        runs,
-    )
-    extra = sa.and_(each.case_id == CollectionCase.id, each.status.in_(_ISSUED))
-    total = sa.select(sa.func.coalesce(sa.func.sum(_open(each.open_minor)), 0)).join_from(
-        CollectionCase, each, sa.or_(each.id == CollectionCase.document_id, extra)
+    invoice = sa.orm.aliased(Document)
+    found = (*is_case_of(document), CollectionCase.status.in_(CASE_RUNNING))
+    total = sa.select(_open(invoice.open_minor) + _fees_open()).join_from(
+        CollectionCase, invoice, invoice.id == CollectionCase.document_id
     )
     return {
         "case_public_id": _first(CollectionCase.public_id, document, *found),
         "case_number": _first(CollectionCase.number, document, *found),
-        "case_open_minor": total.where(*found).correlate(document).scalar_subquery(),
+        "case_open_minor": total.where(*found).limit(1).correlate(document).scalar_subquery(),
     }
+
+
+def is_case_of(document: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    """That a case is about a document, whether that is its invoice or a fee of it; looked for among the account's."""
+    return (
+        CollectionCase.customer_id == document.customer_id,
+        CollectionCase.mode == document.mode,
+        sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
+    )
 
 
 def _first(column: Any, document: type[Document], *criteria: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
@@ -306,12 +309,20 @@ def _plan(plan: PaymentPlan | None) -> CasePlan | None:
 
 def documents_of(case: Any) -> sa.ColumnElement[bool]:
     """What a case is about: its invoice, and the fees and interest that were issued for it."""
-    extra = sa.and_(
-        Document.case_id == case.id,
-        Document.kind.in_([DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST]),
-        Document.status.in_(_ISSUED),
+    # The account is implied by the rest, but all of it that an index can use.
+    return sa.and_(
+        Document.customer_id == case.customer_id,
+        sa.or_(Document.id == case.document_id, is_on_top(Document, case.id)),
     )
-    return sa.or_(Document.id == case.document_id, extra)
+
+
+def is_on_top(document: Any, case_id: Any) -> sa.ColumnElement[bool]:
+    """The fees and interest that were issued for a case."""
+    return sa.and_(
+        document.case_id == case_id,
+        document.kind.in_([DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST]),
+        document.status.in_(_ISSUED),
+    )
 
 
 def list_events(case_id: int) -> Sequence[Any]:

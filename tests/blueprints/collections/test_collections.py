@@ -174,8 +174,8 @@ def test_no_page_of_ten_thousand_is_sorted(app: Any, login: Any, on_stage: Any, 
         emma.get(neighbour(first, "next"))
     # Where nearly all cases are hers PostgreSQL walks them by their key, which is the same order.
     (of_list,) = [plan for plan in found if re.search("(ix_collection_cases_list|pk_collection_cases)", plan)]
-    (of_frame,) = [plan for plan in found if re.search("(ix|uq)_collection_cases_(status|running)", plan)]
-    assert of_frame is not of_list, "the sidebar reads what runs, and none of what is over"
+    of_frame = [plan for plan in found if re.search("(ix|uq)_collection_cases_(status|running)", plan)]
+    assert of_frame and of_list not in of_frame, "the sidebar reads what runs, and none of what is over"
     assert "TEMP B-TREE" not in of_list and "Sort" not in of_list
 
 
