@@ -21,10 +21,11 @@ from portal.domain.collections.models import (
     PlanInstalment,
     PlanStatus,
 )
-from portal.domain.collections.stages import Stage, stage_of
+from portal.domain.collections.stages import NOTICE, NOTICE_TERM, Stage, stage_of
 from portal.domain.collections.states import CASE_RUNNING
 from portal.domain.invoices.booking import in_paying_order
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus
+from portal.domain.people.models import Customer, CustomerKind
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 
@@ -71,6 +72,9 @@ class CaseFacts:
     number: str
     status: CaseStatus
     stage: Stage
+    #: The day it came to this stage, on which its letter was sent.
+    stage_since: date | None
+    is_consumer: bool
     allow_plan: bool
     opened_on: date
     version: int
@@ -122,6 +126,12 @@ class CaseFacts:
     def is_running(self) -> bool:
         """Whether it has no end yet."""
         return self.status in CASE_RUNNING
+
+    @property
+    def notice_ends_on(self) -> date | None:
+        """At the formal notice, the last day on which a consumer pays without costs."""
+        is_told = self.stage.number == NOTICE and self.is_consumer and self.stage_since is not None
+        return self.stage_since + NOTICE_TERM if is_told and self.stage_since is not None else None
 
     def days_overdue(self, today: date) -> int:
         """By how many days its invoice is late while something is open; days on hold or disputed count here too."""
@@ -181,9 +191,18 @@ def _first(column: Any, document: type[Document], *criteria: sa.ColumnElement[bo
 
 
 def list_cases(
-    customer_id: int, *, mode: Mode, today: date, after: str | None = None, before: str | None = None
+    customer_id: int,
+    *,
+    mode: Mode,
+    today: date,
+    planned: sa.Subquery,
+    after: str | None = None,
+    before: str | None = None,
 ) -> Page[CaseRow]:
-    """A page of an account's cases, the latest first, in one statement. For members who may see cases."""
+    """A page of an account's cases, the latest first, in one statement. For members who may see cases.
+
+    ``planned`` (``planned.in_instalments``): one with a plan is late by its instalments.
+    """
     page = keyset(
         db.session,
         sa.select(
@@ -195,12 +214,15 @@ def list_cases(
             Document.due_date,
             Document.currency,
             (_open(Document.open_minor) + _fees_open()).label("remaining_minor"),
+            planned.c.next_on,
         )
         .join(Document, Document.id == CollectionCase.document_id)
+        .outerjoin(planned, planned.c.document_id == CollectionCase.document_id)
         .where(CollectionCase.customer_id == customer_id, CollectionCase.mode == mode),
         key_columns=[CollectionCase.id.desc()],
         after=after,
         before=before,
+        values={"customer_id": customer_id, "mode": mode},
     )
     return Page([_row(row, today) for row in page.rows], page.next_cursor, page.prev_cursor)
 
@@ -212,10 +234,16 @@ def _row(row: Any, today: date) -> CaseRow:
         invoice_number=row.invoice_number,
         status=row.status,
         stage=stage_of(row.stage),
-        days_overdue=_days_overdue(row.due_date, row.remaining_minor, today),
+        days_overdue=_days_overdue(_late_from(row), row.remaining_minor, today),
         remaining_minor=row.remaining_minor,
         currency=row.currency,
     )
+
+
+def _late_from(row: Any) -> date | None:
+    """The day since which a case is late: with a plan that of the first instalment which is not paid whole."""
+    day: date | None = row.next_on if row.status is CaseStatus.WITH_PLAN else row.due_date
+    return day
 
 
 def _open(column: Any) -> sa.ColumnElement[int]:
@@ -267,7 +295,8 @@ def _facts(*criteria: sa.ColumnElement[bool]) -> CaseFacts:
         .scalar_subquery()
     )
     found = db.session.execute(
-        sa.select(CollectionCase, PaymentPlan, Document)
+        sa.select(CollectionCase, PaymentPlan, Document, Customer.kind)
+        .join(Customer, Customer.id == CollectionCase.customer_id)
         .join(Document, documents_of(CollectionCase))
         .outerjoin(PaymentPlan, PaymentPlan.id == latest)
         .where(*criteria)
@@ -284,6 +313,8 @@ def _facts(*criteria: sa.ColumnElement[bool]) -> CaseFacts:
         number=case.number,
         status=case.status,
         stage=stage_of(case.stage),
+        stage_since=case.stage_since,
+        is_consumer=found[0][3] is CustomerKind.CONSUMER,
         allow_plan=case.allow_plan,
         opened_on=case.opened_on,
         version=case.version,
