@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from portal.domain.tickets.actions import (
     open_ticket,
     reply,
 )
+from portal.domain.tickets.mails import Matter
 from portal.domain.tickets.models import Dispute, DisputeStatus, Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import DISPUTE, DisputeMove, Move
@@ -83,7 +85,14 @@ def open_dispute(
         raise DomainError(_l("Choose one of these."), "line")
     about = Related(Kind.INVOICE, document.id, document.public_id, customer_id, document.number or "")
     wanted = NewTicket(TicketType.DISPUTE, subject, related=about)
-    ticket = open_ticket(wanted, said, customer_id=customer_id, author=author, now=now)
+    ticket = open_ticket(
+        wanted,
+        said,
+        customer_id=customer_id,
+        author=author,
+        now=now,
+        confirm=partial(mails.received, matter=Matter.DISPUTE),
+    )
     dispute = Dispute(document_id=document.id, line_position=line, ticket_id=ticket.id, created_at=now)
     db.session.add(dispute)
     disputing.begin_dispute(document, today=_today(document, now))
