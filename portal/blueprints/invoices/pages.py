@@ -32,6 +32,7 @@ from portal.domain.payments.queries import list_payments_of
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions.queries import subscription_label
 from portal.domain.tickets import disputes, refunds
+from portal.domain.tickets.models import DisputeStatus
 
 ICONS = {
     PaymentStatus.PAID: ("circle-check", "green"),
@@ -107,6 +108,7 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElem
         **objections(pdf_language),
         **case_of(Document),
         **plan_of(Document),
+        **disputes.last_answer(Document.id),
     }
 
 
@@ -171,6 +173,7 @@ def invoice_page(
         "pay_all": _pay_all(document, also, membership),
         "refund": _refund(document, also, membership),
         "dispute": _dispute(document, also, membership),
+        "answer": _answer(document, also, membership),
         "case": _case(document, also) if membership.can(Permission.COLLECTIONS) else None,
         "help_url": (
             url_for("support.create", about=f"invoice:{document.public_id}")
@@ -235,6 +238,28 @@ def _dispute(document: Document, also: dict[str, Any], membership: MembershipInf
     if not may or not disputes.is_disputable(document):
         return None
     return SimpleNamespace(url=url_for("invoices.dispute", public_id=document.public_id), since=None)
+
+
+#: What the shop's answer to an objection came to, and in which tone that is told.
+ANSWERED = {
+    DisputeStatus.REJECTED: (_l("Your objection of %(date)s was rejected"), "grey", "info-circle"),
+    DisputeStatus.CORRECTED: (_l("Your objection of %(date)s led to a correction"), "green", "circle-check"),
+    DisputeStatus.CREDITED: (_l("Your objection of %(date)s led to a credit note"), "green", "circle-check"),
+}
+
+
+def _answer(document: Document, also: dict[str, Any], membership: MembershipInfo) -> SimpleNamespace | None:
+    """What became of the last objection that the shop answered; none while another one waits for its answer."""
+    if also["answer_status"] is None or disputing.is_disputed(document):
+        return None
+    title, tone, icon = ANSWERED[also["answer_status"]]
+    day = clock.today(current_shop().time_zone, also["answer_of"])
+    return SimpleNamespace(
+        title=str(title) % {"date": locale.date(day, language(), "long")},
+        tone=tone,
+        icon=icon,
+        url=_ticket(also["answer_ticket"]) if membership.can(Permission.TICKETS) else None,
+    )
 
 
 def _ticket(public_id: str) -> str:

@@ -61,8 +61,8 @@ def request_cancellation(
 ) -> SubscriptionChange:
     """Notes that a subscription is to end on its date, and opens the ticket in which the shop can say something.
 
-    For members who may change subscriptions. Nobody need give a reason or say a word. Asked for twice, or at once, it is
-    one cancellation with one ticket, the first. The text of the ticket is in the language of the page. Raises as
+    For members who may change subscriptions. Nobody need give a reason or say a word. Asked for twice, or at once, it
+    is one cancellation with one ticket, the first. The text of the ticket is in the language of the page. Raises as
     ``subscriptions.cancelling.request`` does.
     """
     actor = acting(author)

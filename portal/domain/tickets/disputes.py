@@ -43,6 +43,10 @@ _TICKET_ENDS = {
 }
 
 
+#: How a dispute ends that the shop answered.
+ANSWERS = (DisputeStatus.CREDITED, DisputeStatus.CORRECTED, DisputeStatus.REJECTED)
+
+
 def running_dispute(document_id: Any) -> sa.ScalarSelect[str]:
     """The public id of the ticket of the dispute that runs, as a scalar subquery; none where there is none."""
     return (
@@ -51,6 +55,26 @@ def running_dispute(document_id: Any) -> sa.ScalarSelect[str]:
         .where(Dispute.document_id == document_id, Dispute.status == DisputeStatus.OPEN)
         .scalar_subquery()
     )
+
+
+def last_answer(document_id: Any) -> dict[str, sa.ScalarSelect[Any]]:
+    """How the shop answered the last dispute of a document, as scalar subqueries: ``answer_status``, the moment it was
+    opened ``answer_of``, and ``answer_ticket``; none where nobody was answered.
+    """
+    columns = {
+        "answer_status": Dispute.status,
+        "answer_of": Dispute.created_at,
+        "answer_ticket": Ticket.public_id,
+    }
+    return {
+        name: sa.select(column)
+        .join_from(Dispute, Ticket, Ticket.id == Dispute.ticket_id)
+        .where(Dispute.document_id == document_id, Dispute.status.in_(ANSWERS))
+        .order_by(Dispute.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        for name, column in columns.items()
+    }
 
 
 def is_disputable(document: Document) -> bool:
