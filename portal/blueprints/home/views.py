@@ -48,10 +48,17 @@ def index() -> ResponseReturnValue:
         if account.can(Permission.INVOICES)
         else None
     )
+    recent = (
+        orders.list_recent_orders(account.customer_id, mode=mode) if account.can(Permission.ORDERS) else []
+    )
+    needs_me = attention.collect(account, owed, numbers, running, today=here.today)
+    counted = any(numbers[f"card_{index}"] for index in range(len(cards)))
     return render_template(
         "home/index.html",
         greeting=_greeting(),
-        attention=attention.collect(account, owed, numbers, running, today=here.today),
+        attention=needs_me,
+        # Who sees no numbers, such as support, is told nothing about them.
+        is_new=bool(cards) and not (counted or needs_me or running or recent),
         cards=[
             {
                 "url": url_for(card.endpoint),
@@ -62,11 +69,7 @@ def index() -> ResponseReturnValue:
             for index, card in enumerate(cards)
         ],
         subscriptions=running,
-        orders=(
-            orders.list_recent_orders(account.customer_id, mode=mode)
-            if account.can(Permission.ORDERS)
-            else []
-        ),
+        orders=recent,
     )
 
 

@@ -40,7 +40,7 @@ def ending(found: Ending, facts: SubscriptionFacts) -> Facts:
     else:
         said.append((_("Still to be charged"), _("Nothing")))
         if found.billed is not None:
-            said.append((_("Last charge"), _billed(found.billed, facts)))
+            said.append((_("Charged last"), _billed(found.billed, facts)))
             if found.credit is None:
                 said.append((_("You get back"), _("Nothing, as no day after that is paid for")))
     if found.credit is not None:

@@ -124,7 +124,7 @@ def test_at_once_with_what_is_given_back(login: Any, make: Any, on_stage: Any) -
         "Last day 10 November 2026",
         "Cancelled from today, 10 November 2026",
         "Still to be charged Nothing",
-        "Last charge € 30.00, for 1 Nov 2026 – 30 Nov 2026",
+        "Charged last € 30.00, for 1 Nov 2026 – 30 Nov 2026",
         "You get back € 20.00",
         "Taken off invoice",
     ):
