@@ -77,7 +77,8 @@ def plan_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
     }
 
 
-_CUSTOMER_ID, _MODE = sa.bindparam("customer_id"), sa.bindparam("mode")
+_CUSTOMER_ID: sa.BindParameter[int] = sa.bindparam("customer_id")
+_MODE: sa.BindParameter[Any] = sa.bindparam("mode")
 
 
 def _agreed(*columns: Any, customer_id: Any = _CUSTOMER_ID, mode: Any = _MODE) -> sa.Select[Any]:
