@@ -73,7 +73,9 @@ def hand_in(matter: Matter, ids: Any, body: str, subject: str) -> None:
     asks = {"customer_id": ids.emma_account, "author": emma, "now": START}
     if matter is Matter.PLAN:
         case = get_case_by_id(make_case(ids.emma_account, number=subject[:40]).id)
-        request_plan(case, 3, body, total_minor=12100, language="en", author=emma, now=START)
+        language = db.session.get_one(Customer, ids.emma_account).language
+        with force_locale("nl" if language == "nl" else "en"):
+            request_plan(case, 3, body, total_minor=12100, language="en", author=emma, now=START)
     elif matter is Matter.DISPUTE:
         document = make_invoice(ids.emma_account)
         disputes.open_dispute(document.id, subject, Said(body), line=None, **asks)
