@@ -44,7 +44,7 @@ def collect(
     today: date,
 ) -> list[Need]:
     """Everything that needs the customer. ``owed`` is None for whoever may not see invoices."""
-    plan = _Plan(account, numbers, today) if numbers.get("plan_next_on") else None
+    plan = _Plan(account, owed.also, today) if owed is not None and owed.also.get("plan_next_on") else None
     # What is late by its plan alone, the plan says.
     is_asked = owed is not None and owed.count > (owed.in_plan_count if plan is not None else 0)
     unpaid = [_unpaid(account, owed)] if owed is not None and is_asked else []
@@ -111,12 +111,12 @@ def _unpaid_title(owed: OpenSummary) -> str:
 class _Plan:
     """A payment plan: what waits for the customer, is late, or comes next."""
 
-    def __init__(self, account: MembershipInfo, numbers: dict[str, Any], today: date) -> None:
-        self.next_on: date = numbers["plan_next_on"]
-        self.waits = bool(numbers["plan_waits"])
+    def __init__(self, account: MembershipInfo, found: dict[str, Any], today: date) -> None:
+        self.next_on: date = found["plan_next_on"]
+        self.waits = bool(found["plan_waits"])
         self.is_late = self.next_on < today
-        self._amount = locale.money(int(numbers["plan_next_minor"]), numbers["plan_currency"], language())
-        self._case = numbers["plan_case_public_id"]
+        self._amount = locale.money(int(found["plan_next_minor"]), found["plan_currency"], language())
+        self._case = found["plan_case_public_id"]
         self._may_choose = account.can(Permission.COLLECTIONS_PLAN)
 
     @property

@@ -19,7 +19,7 @@ from portal.core.frame import scope
 from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.sections import ANY_PAGE, Card, Sections
 from portal.core.shops import current_shop
-from portal.domain.collections.planned import in_instalments, nearest_plan
+from portal.domain.collections.planned import has_plan, in_instalments, nearest_plan
 from portal.domain.invoices import queries as invoices
 from portal.domain.orders import queries as orders
 from portal.domain.people.permissions import Permission
@@ -44,7 +44,12 @@ def index() -> ResponseReturnValue:
         else []
     )
     owed = (
-        invoices.open_summary(account.customer_id, mode=mode, today=here.today, planned=in_instalments())
+        invoices.open_summary(
+            account.customer_id,
+            mode=mode,
+            today=here.today,
+            **({"planned": in_instalments(), "also": nearest_plan} if numbers.get("has_plan") else {}),
+        )
         if account.can(Permission.INVOICES)
         else None
     )
@@ -95,7 +100,7 @@ def _numbers(cards: list[Card], account: MembershipInfo) -> dict[str, Any]:
         soon: Any = sa.bindparam("soon", type_=sa.Date())
         numbers["renewing"] = subscriptions.renewing_count(here.customer_id, here.mode, here.today, soon)
     if account.can(Permission.COLLECTIONS):
-        numbers |= nearest_plan(here.customer_id, here.mode)
+        numbers["has_plan"] = has_plan(here.customer_id, here.mode)
     return numbers
 
 

@@ -37,7 +37,7 @@ def _open_rows(here: FrameScope):  # type: ignore[no-untyped-def]
     planned = in_instalments()
     return (
         queries.select_open(here.customer_id, here.mode)
-        .outerjoin(planned, planned.c.document_id == Document.id)
+        .outerjoin(planned, queries.is_planned(planned))
         .with_only_columns(
             *alert_columns(
                 "invoice",

@@ -217,7 +217,7 @@ def list_cases(
             planned.c.next_on,
         )
         .join(Document, Document.id == CollectionCase.document_id)
-        .outerjoin(planned, planned.c.document_id == CollectionCase.document_id)
+        .outerjoin(planned, planned.c.case_id == CollectionCase.id)
         .where(CollectionCase.customer_id == customer_id, CollectionCase.mode == mode),
         key_columns=[CollectionCase.id.desc()],
         after=after,
@@ -341,19 +341,12 @@ def _plan(plan: PaymentPlan | None) -> CasePlan | None:
 def documents_of(case: Any) -> sa.ColumnElement[bool]:
     """What a case is about: its invoice, and the fees and interest that were issued for it."""
     # The account is implied by the rest, but all of it that an index can use.
-    return sa.and_(
-        Document.customer_id == case.customer_id,
-        sa.or_(Document.id == case.document_id, is_on_top(Document, case.id)),
+    extra = sa.and_(
+        Document.case_id == case.id,
+        Document.kind.in_([DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST]),
+        Document.status.in_(_ISSUED),
     )
-
-
-def is_on_top(document: Any, case_id: Any) -> sa.ColumnElement[bool]:
-    """The fees and interest that were issued for a case."""
-    return sa.and_(
-        document.case_id == case_id,
-        document.kind.in_([DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST]),
-        document.status.in_(_ISSUED),
-    )
+    return sa.and_(Document.customer_id == case.customer_id, sa.or_(Document.id == case.document_id, extra))
 
 
 def list_events(case_id: int) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -88,6 +88,8 @@ class OpenSummary:
     max_days_overdue: int
     only_public_id: str | None
     in_plan_count: int = 0
+    #: The values of the scalar subqueries that the caller gave, by their names.
+    also: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def list_invoices(
     stmt, entry = _searched(customer_id, mode, search) if search else (_rows(customer_id, mode), Document)
     if planned is not None:
         stmt = stmt.add_columns(planned.c.next_on, planned.c.next_minor, planned.c.case_public_id)
-        stmt = stmt.outerjoin(planned, planned.c.document_id == entry.id)
+        stmt = stmt.outerjoin(planned, is_planned(planned, entry))
     page = keyset(
         db.session,
         _filtered(stmt, entry, _due(entry, planned), status, today),
@@ -353,14 +355,28 @@ def list_credit_notes(document: Document) -> Sequence[Any]:
     ).all()
 
 
+#: What else is read of a customer, in a mode, by name.
+Beside = Callable[[Any, Any], Mapping[str, sa.ColumnElement[Any]]]
+
+
+def _nothing_beside(_customer_id: Any, _mode: Any) -> Mapping[str, sa.ColumnElement[Any]]:
+    return {}
+
+
 def open_summary(
-    customer_id: int, *, mode: Mode, today: date, planned: sa.Subquery | None = None
+    customer_id: int,
+    *,
+    mode: Mode,
+    today: date,
+    planned: sa.Subquery | None = None,
+    also: Beside = _nothing_beside,
 ) -> OpenSummary:
     """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index.
 
-    ``planned`` says what is paid in instalments, as for ``list_invoices``.
+    ``planned`` says what is paid in instalments, as for ``list_invoices``. ``also`` makes scalar subqueries on the
+    customer and the mode from areas that this one does not know.
     """
-    row = _owed(planned)(customer_id=customer_id, mode=mode, today=today).one()
+    row = _owed(planned, also)(customer_id=customer_id, mode=mode, today=today).one()
     return OpenSummary(
         count=row.unpaid,
         total_minor=int(row.total),
@@ -368,11 +384,12 @@ def open_summary(
         max_days_overdue=max(0, (today - row.first_due).days) if row.first_due is not None else 0,
         only_public_id=row.public_id if row.unpaid == 1 else None,
         in_plan_count=int(row.in_plan),
+        also=dict(zip(row._fields[6:], row[6:], strict=True)),
     )
 
 
 @cache
-def _owed(planned: sa.Subquery | None) -> Run:
+def _owed(planned: sa.Subquery | None, also: Beside) -> Run:
     @bound
     def statement(customer_id: int, mode: Mode, today: date) -> Statement:
         due = _due(Document, planned)
@@ -386,6 +403,7 @@ def _owed(planned: sa.Subquery | None) -> Run:
             sa.func.min(due).label("first_due"),
             _asked_for(first, customer_id, mode, today, planned).scalar_subquery().label("public_id"),
             sa.func.coalesce(sa.func.sum(in_plan), 0).label("in_plan"),
+            *(value.label(name) for name, value in also(customer_id, mode).items()),
         )
         return _asked_for(columns, customer_id, mode, today, planned)
 
@@ -400,10 +418,15 @@ def _asked_for(
     if planned is None:
         return stmt.correlate(None)
     return (
-        stmt.outerjoin(planned, planned.c.document_id == Document.id)
+        stmt.outerjoin(planned, is_planned(planned))
         .where(sa.or_(planned.c.next_on.is_(None), planned.c.next_on < today))
         .correlate(None)
     )
+
+
+def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.ColumnElement[bool]:
+    """Which documents a row of what is paid in instalments is about: an invoice, and what came on top of it."""
+    return sa.or_(planned.c.document_id == entry.id, planned.c.case_id == entry.case_id)
 
 
 def _due(entry: type[Document], planned: sa.Subquery | None) -> sa.ColumnElement[date | None]:
