@@ -21,7 +21,7 @@ from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.core.vat import TAXED
-from portal.domain.collections.planned import plan_of
+from portal.domain.collections.planned import next_instalment
 from portal.domain.collections.queries import case_of
 from portal.domain.invoices import disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
@@ -107,7 +107,6 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElem
         "build_state": rendering.build_state(pdf_language),
         **objections(pdf_language),
         **case_of(Document),
-        **plan_of(Document),
         **disputes.last_answer(Document.id),
     }
 
@@ -136,11 +135,14 @@ def invoice_page(
         shop, document, on_link=False, history=history, credit_minor=int(also["credit_minor"])
     )
     may_pay = membership.can(Permission.INVOICES_PAY)
+    # Few invoices have a case: only for those is this asked.
+    is_collected = also["case_public_id"] is not None and document.open_minor > 0
+    instalment = next_instalment(also["case_public_id"]) if is_collected else None
     under_way = _under_way(payments)
     order = _link("orders.show", also["order_public_id"], also["order_label"])
     subscription = _link("subscriptions.show", also["subscription_public_id"], also["subscription_label"])
     return {
-        "invoice": _facts(document, also["next_on"]),
+        "invoice": _facts(document, instalment[0] if instalment is not None else None),
         # Who may not see the list comes from what the invoice is for.
         "above": (
             (_("Invoices"), url_for("invoices.index"))
@@ -174,7 +176,11 @@ def invoice_page(
         "refund": _refund(document, also, membership),
         "dispute": _dispute(document, also, membership),
         "answer": _answer(document, also, membership),
-        "case": _case(document, also) if membership.can(Permission.COLLECTIONS) else None,
+        "case": (
+            _case(document, also, instalment)
+            if is_collected and membership.can(Permission.COLLECTIONS)
+            else None
+        ),
         "help_url": (
             url_for("support.create", about=f"invoice:{document.public_id}")
             if membership.can(Permission.TICKETS_WRITE)
@@ -266,14 +272,12 @@ def _ticket(public_id: str) -> str:
     return url_for("support.show", public_id=public_id)
 
 
-def _case(document: Document, also: dict[str, Any]) -> SimpleNamespace | None:
+def _case(document: Document, also: dict[str, Any], instalment: tuple[date, int] | None) -> SimpleNamespace:
     """The case that collects an invoice which is still open: what it comes to, or what comes next by its plan."""
-    if also["case_public_id"] is None or document.open_minor <= 0:
-        return None
     url = url_for("collections.show", public_id=also["case_public_id"])
-    next_on = also["next_on"]
-    if next_on is not None:
-        amount = locale.money(int(also["next_minor"]), document.currency, language())
+    if instalment is not None:
+        next_on, next_minor = instalment
+        amount = locale.money(next_minor, document.currency, language())
         day = locale.date(next_on, language(), "long")
         if next_on < clock.today(current_shop().time_zone):
             title = _("An instalment of your payment plan is late")

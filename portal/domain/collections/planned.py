@@ -8,14 +8,15 @@ These statements are part of every page, so their words are written out: a list 
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from portal.core.statements import Statement, bound
 from portal.core.tables import BigId
 from portal.domain.collections.models import CollectionCase, PaymentPlan, PlanInstalment, PlanStatus
-from portal.domain.collections.queries import is_case_of
 from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.invoices.models import Document
 
@@ -61,18 +62,23 @@ def nearest_plan(customer_id: Any, mode: Any) -> dict[str, sa.ColumnElement[Any]
     }
 
 
-def plan_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
-    """The next instalment of the plan that a document is paid by, for what finds it: ``next_on``, ``next_minor``."""
-    found = _plans(*is_case_of(document), _WITH_PLAN, about=document).subquery()
-    return {name: sa.select(found.c[name]).limit(1).scalar_subquery() for name in ("next_on", "next_minor")}
+def next_instalment(case_public_id: str) -> tuple[date, int] | None:
+    """When how much is due next of a case that the caller looked up, in minor units; none without a plan."""
+    row = _next_of(public_id=case_public_id).one_or_none()
+    return None if row is None or row.next_on is None else (row.next_on, int(row.next_minor))
+
+
+@bound
+def _next_of(public_id: str) -> Statement:
+    return _plans(CollectionCase.public_id == public_id, _WITH_PLAN)
 
 
 def _of_account(customer_id: Any, mode: Any) -> tuple[sa.ColumnElement[bool], ...]:
     return CollectionCase.customer_id == customer_id, CollectionCase.mode == mode, _WITH_PLAN
 
 
-def _plans(*criteria: sa.ColumnElement[bool], about: type[Document] | None = None) -> sa.Select[Any]:
-    """The plans that cases are paid by, with what comes next of each; ``about`` is a document of the statement around.
+def _plans(*criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The plans that cases are paid by, with what comes next of each.
 
     All instalments are alike but the last, which takes the rest (``instalments.amounts``): what was paid says which one
     is next.
@@ -89,7 +95,7 @@ def _plans(*criteria: sa.ColumnElement[bool], about: type[Document] | None = Non
         .scalar_subquery()
     )
     paid = PaymentPlan.total_minor - _left(invoice) - on_top
-    inner = (
+    plan = (
         sa.select(
             CollectionCase.id.label("case_id"),
             CollectionCase.document_id,
@@ -105,8 +111,9 @@ def _plans(*criteria: sa.ColumnElement[bool], about: type[Document] | None = Non
         .join(PaymentPlan, sa.and_(PaymentPlan.case_id == CollectionCase.id, _AGREED))
         .join(invoice, invoice.id == CollectionCase.document_id)
         .where(*criteria)
+        .subquery()
+        .c
     )
-    plan = (inner if about is None else inner.correlate(about)).subquery().c
     none, total, count = sa.literal_column("0", BigId), plan.total_minor, plan.instalment_count
     arrived = sa.case((plan.paid_minor > none, plan.paid_minor), else_=none)
     each = sa.func.nullif(total // count, none, type_=BigId)

@@ -166,7 +166,13 @@ def case_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
     ``case_public_id``, ``case_number``, and ``case_open_minor``: what is open of all of its documents.
     """
     invoice = sa.orm.aliased(Document)
-    found = (*is_case_of(document), CollectionCase.status.in_(CASE_RUNNING))
+    found = (
+        # Looked for among the account's.
+        CollectionCase.customer_id == document.customer_id,
+        CollectionCase.mode == document.mode,
+        sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
+        sa.or_(*(CollectionCase.status == sa.literal_column(f"'{word.value}'") for word in CASE_RUNNING)),
+    )
     total = sa.select(_open(invoice.open_minor) + _fees_open()).join_from(
         CollectionCase, invoice, invoice.id == CollectionCase.document_id
     )
@@ -175,15 +181,6 @@ def case_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
         "case_number": _first(CollectionCase.number, document, *found),
         "case_open_minor": total.where(*found).limit(1).correlate(document).scalar_subquery(),
     }
-
-
-def is_case_of(document: Any) -> tuple[sa.ColumnElement[bool], ...]:
-    """That a case is about a document, whether that is its invoice or a fee of it; looked for among the account's."""
-    return (
-        CollectionCase.customer_id == document.customer_id,
-        CollectionCase.mode == document.mode,
-        sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
-    )
 
 
 def _first(column: Any, document: type[Document], *criteria: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:

@@ -20,7 +20,7 @@ from portal.domain.collections.models import (
     PlanInstalment,
     PlanStatus,
 )
-from portal.domain.collections.planned import in_instalments, nearest_plan, plan_of
+from portal.domain.collections.planned import has_plan, in_instalments, nearest_plan, next_instalment
 from portal.domain.collections.queries import case_of, get_case_by_id
 from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.invoices import queries
@@ -226,19 +226,20 @@ def test_the_day_it_is_the_only_one_left_its_page_is_named(ids: Ids, case: Colle
 
 
 def test_lists_stay_one_statement_each_and_are_not_sorted(app: Any, ids: Ids, case: CollectionCase) -> None:
-    document_id = case.document_id
+    document_id, public_id = case.document_id, case.public_id
     db.session.commit()
     write_invoices(ids.shop, ids.emma_account, 500, first=500)
     write_invoices(ids.shop, ids.jan_account, 2_000, first=2_000)
     with plans(app) as found, counted(app) as statements:
         db.session.execute(sa.select(*nearest_plan(ids.emma_account, Mode.TEST).values()))
-        beside = [*case_of(Document).values(), *plan_of(Document).values()]
+        beside = [*case_of(Document).values(), has_plan(ids.emma_account, Mode.TEST)]
         db.session.execute(sa.select(Document.id, *beside).where(Document.id == document_id))
+        assert next_instalment(public_id) == (DUE[0], 4033)
         get_case_by_id(case.id)
         for status in (Filter.ALL, Filter.OVERDUE):
             listed(ids, AGREED, status)
         owed(ids, AGREED)
-    assert len([each for each in statements if each.startswith("SELECT")]) == 6 + 1, "and the case anew"
+    assert len([each for each in statements if each.startswith("SELECT")]) == 7 + 1, "and the case anew"
     for plan in found:
         # What is looked through is the account's own plans, however many invoices the shop has.
         assert not re.search(r"SCAN documents|Seq Scan on documents|\(shop_id=\?\)", plan), plan
