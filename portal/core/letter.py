@@ -21,6 +21,7 @@ from flask_mail import Attachment, Message
 LONGEST_ADDRESS = 254
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KIND = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
+_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,200}@[!-;=?-~]{1,255}")
 _FILENAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
@@ -68,6 +69,7 @@ class Letter(Message):
         attachments: list[Attachment],
         message_id: str,
         at: datetime,
+        answers: str | None = None,
     ) -> None:
         super().__init__(
             subject=one_line(subject),
@@ -81,6 +83,9 @@ class Letter(Message):
         )
         self.at = at
         self.msgId = f"<{message_id}>"
+        # What a stranger called the mail that this one answers stands in a header only where it is sound.
+        self.answers = answers if answers is not None and _MESSAGE_ID.fullmatch(answers) else None
+        self.is_answer = answers is not None
         if self.has_bad_headers() or _CONTROL.search(message_id):
             raise BadAddress("a header with a line break")
 
@@ -94,7 +99,10 @@ class Letter(Message):
             f"Reply-To: {self.reply_to}" if self.reply_to else "",
             f"Date: {format_datetime(self.at)}",
             f"Message-ID: {self.msgId}",
-            "Auto-Submitted: auto-generated",  # so that holiday replies stay away
+            f"In-Reply-To: <{self.answers}>" if self.answers else "",
+            f"References: <{self.answers}>" if self.answers else "",
+            # So that holiday replies stay away.
+            f"Auto-Submitted: {'auto-replied' if self.is_answer else 'auto-generated'}",
             "MIME-Version: 1.0",
         ]
         head = "".join(f"{line}\r\n" for line in headers if line).encode("ascii")

@@ -169,6 +169,7 @@ def _render(message: MailMessage, envelope: Envelope, *, at: datetime, link: str
         html=html,
         attachments=attachments,
         message_id=str(message.message_id),
+        answers=message.context.get(mailer.ANSWERS),
         at=at,
     )
     return letter.as_bytes()

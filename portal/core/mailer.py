@@ -55,7 +55,10 @@ class MailEnvelope(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """A mail that is wanted; ``context`` holds plain values, and what they say now the mail will say."""
+    """A mail that is wanted; ``context`` holds plain values, and what they say now the mail will say.
+
+    ``answers`` is the Message-ID of the mail that it answers by itself.
+    """
 
     name: str
     category: Category
@@ -67,7 +70,11 @@ class Mail:
     related: str | None = None
     customer_id: int | None = None
     secret: str | None = None
+    answers: str | None = None
 
+
+#: Where the context keeps ``Mail.answers``.
+ANSWERS = "answers_mail"
 
 SecretMaker = Callable[..., str | None]
 AttachmentLoader = Callable[[Any], tuple[str, str, bytes]]
@@ -153,7 +160,9 @@ def _message(mail: Mail, *, now: datetime) -> MailMessage:
         language=mail.language,
         to=_unique(mail.to),
         cc=[address for address in _unique(mail.cc) if address not in _unique(mail.to)],
-        context=scalars.freeze(mail.context),
+        context=scalars.freeze(
+            mail.context if mail.answers is None else {**mail.context, ANSWERS: mail.answers}
+        ),
         attachments=[[kind, scalars.freeze_one(id_)] for kind, id_ in mail.attachments],
         secret=mail.secret,
         related=mail.related,

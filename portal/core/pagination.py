@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -24,7 +24,9 @@ _LONGEST_CURSOR = 1000
 class Executor(Protocol):
     """What runs a statement: a session, a scoped session or a connection."""
 
-    def execute(self, statement: sa.Select[*tuple[Any, ...]], /) -> Result[*tuple[Any, ...]]: ...
+    def execute(
+        self, statement: sa.Select[*tuple[Any, ...]], params: Mapping[str, Any] | None = None, /
+    ) -> Result[*tuple[Any, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def keyset(
     before: str | None = None,
     size: int = 25,
     filled: Callable[[sa.Subquery], sa.Select[*tuple[Any, ...]]] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> Page[Any]:
     """One page of `stmt`, ordered by `key_columns`, after or before a cursor of an earlier page.
 
@@ -66,6 +69,8 @@ def keyset(
 
     Where many rows are sorted, `stmt` selects what an index holds of them, and `filled` makes of the rows of
     a page the statement that selects what is shown, in the same single statement of the database.
+
+    `values` are those of the parameters that `stmt` has of its own, by name.
     """
     keys = [_key(column) for column in key_columns]
     if not keys or size < 1:
@@ -74,11 +79,11 @@ def keyset(
     back = _decode(before, keys) if onward is None else None
     position, backward = onward or back, back is not None
 
-    found = _fetch(session, stmt, keys, position, backward, size + 1, filled)
+    found = _fetch(session, stmt, keys, position, backward, size + 1, filled, values)
     more, found = len(found) > size, found[:size]
     if position is not None and (not found or (backward and len(found) < size)):
         # Rows have gone, and what is left there is no whole page: start from the beginning.
-        return keyset(session, stmt, key_columns=key_columns, size=size, filled=filled)
+        return keyset(session, stmt, key_columns=key_columns, size=size, filled=filled, values=values)
     if backward:
         found.reverse()
     has_next, has_prev = more or backward, more if backward else position is not None
@@ -103,6 +108,7 @@ def _fetch(
     backward: bool,
     limit: int,
     filled: Callable[[sa.Subquery], sa.Select[*tuple[Any, ...]]] | None,
+    values: Mapping[str, Any] | None,
 ) -> list[tuple[Any, Sequence[Any]]]:
     """The rows from the position on, in reading direction, each with the values of its key."""
     query = stmt.add_columns(*(key.column.label(f"keyset_{n}") for n, key in enumerate(keys)))
@@ -116,7 +122,7 @@ def _fetch(
     selected = stmt.column_descriptions
     width = len(selected)
     one_entity = width == 1 and "entity" in selected[0] and selected[0]["entity"] is selected[0]["expr"]
-    result = session.execute(query)
+    result = session.execute(query, values)
     as_row = result_tuple(list(result.keys())[:width])
     return [(row[0] if one_entity else as_row(row[:width]), row[width:]) for row in result.all()]
 

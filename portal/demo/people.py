@@ -30,7 +30,6 @@ def arrive(story: Story) -> None:
         street="Lange Nieuwstraat 24",
         postal_code="3512 PH",
         city="Utrecht",
-        last_language="en",
         tags=["coffee"],
     )
     jan = Customer(

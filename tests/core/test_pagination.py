@@ -409,9 +409,9 @@ def test_postgresql_compares_rows(session: Session, order: list[Any], condition:
     seen: list[sa.Select[Any]] = []
 
     class Recorder:
-        def execute(self, statement: Any, /) -> Any:
+        def execute(self, statement: Any, params: Any = None, /) -> Any:
             seen.append(statement)
-            return session.execute(statement)
+            return session.execute(statement, params)
 
     dialect: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     cursor = page(session, key_columns=order, size=1).next_cursor

@@ -246,7 +246,7 @@ FORMS: dict[str, Form] = {
         lambda t: f"/customer/subscriptions/{t.subscription}/cancel",
         # Told of another end than it would have, nothing is cancelled.
         {"reason": "other", "message": "", "told": "x"},
-        {"reason": ("", "bored", "OTHER", HUGE, "\0"), "message": (HUGE, "a\0b"), "told": ("", HUGE)},
+        {"reason": ("bored", "OTHER", HUGE, "\0"), "message": (HUGE, "a\0b"), "told": ("", HUGE)},
         by_emma=True,
         keeps="message",
         beside={"reason": "bored", "message": "", "told": "x"},

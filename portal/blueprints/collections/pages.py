@@ -20,6 +20,7 @@ from portal.domain.collections.models import CaseStatus, PlanStatus
 from portal.domain.collections.queries import CaseFacts, CasePlan
 from portal.domain.collections.stages import path_to, stage_of
 from portal.domain.collections.states import PLAN_AGREED
+from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import DocumentKind
 from portal.domain.methods.models import MethodKind, PaymentMethod
 from portal.domain.people.permissions import Permission
@@ -50,16 +51,26 @@ class Event:
     state: Any = None
 
 
-def banner(case: CaseFacts) -> Notice:
-    """How it stands with a case, on top of its page."""
+def banner(case: CaseFacts, plan: SimpleNamespace | None, today: date) -> Notice:
+    """How it stands with a case, on top of its page; ``plan`` is its ``plan_card``."""
     amount = locale.money(case.remaining_minor, case.currency, language())
     match case.status:
+        case CaseStatus.ACTIVE if is_disputed(case.invoice):
+            text = _("Until we have answered no letters are sent and no costs are added.")
+            return Notice(_("You object to this invoice"), text, "azure", "message-question")
         case CaseStatus.ACTIVE:
             title = _("%(stage)s: please pay %(amount)s", stage=case.stage.label, amount=amount)
-            return Notice(title, str(case.stage.meaning), case.stage.tone, "alert-triangle")
+            return Notice(title, _meaning(case, today), case.stage.tone, "alert-triangle")
         case CaseStatus.ON_HOLD:
             text = _("No letters are sent and no costs are added meanwhile. You can still pay.")
             return Notice(_("This case is on hold"), text, "azure", "player-pause")
+        case CaseStatus.WITH_PLAN if plan is not None and plan.is_late:
+            text = _(
+                "%(amount)s was due on %(date)s.",
+                amount=locale.money(plan.next_minor, case.currency, language()),
+                date=locale.date(plan.next.due_on, language(), "long"),
+            )
+            return Notice(_("An instalment of your payment plan is late"), text, "orange", "alert-triangle")
         case CaseStatus.WITH_PLAN:
             text = _("As long as you keep to the plan, no more letters and no more costs follow.")
             return Notice(_("You pay this in instalments"), text, "azure", "calendar")
@@ -76,6 +87,30 @@ def banner(case: CaseFacts) -> Notice:
         case _:
             text = _("You need not do anything about it.")
             return Notice(_("This case was cancelled"), text, "grey", "info-circle")
+
+
+def _meaning(case: CaseFacts, today: date) -> str:
+    """What the stage of a case means, with the day of its letter, and until when a formal notice gives."""
+    if case.stage_since is None:
+        return str(case.stage.meaning)
+    sent = locale.date(case.stage_since, language(), "long")
+    ends_on = case.notice_ends_on
+    if ends_on is None:
+        return str(case.stage.since) % {"date": sent}
+    last = locale.date(ends_on, language(), "long")
+    if ends_on < today:
+        said = _(
+            "You got a formal notice on %(date)s. It gave you until %(last)s to pay without extra costs.",
+            date=sent,
+            last=last,
+        )
+    else:
+        said = _(
+            "You got a formal notice on %(date)s. Pay by %(last)s at the latest and it costs nothing extra.",
+            date=sent,
+            last=last,
+        )
+    return str(said)
 
 
 def plan_notice(case: CaseFacts, account: MembershipInfo) -> Notice | None:
@@ -119,14 +154,18 @@ def plan_card(case: CaseFacts, instalments: Sequence[Instalment], today: date) -
     if case.plan is None or case.plan.status not in PLAN_AGREED or not instalments:
         return None
     found = progress(instalments, case.remaining_minor)
+    # What comes next counts money under way: a direct debit takes days, and is not late meanwhile.
+    expected = progress(instalments, case.remaining_minor - case.under_way_minor)
+    days_late = (today - expected.next.due_on).days if expected.next is not None else 0
     return SimpleNamespace(
         paid_minor=found.paid_minor,
         total_minor=found.total_minor,
         paid_count=found.paid_count,
         count=found.count,
-        next=found.next,
-        next_minor=found.next_minor,
-        is_late=found.next is not None and found.next.due_on < today,
+        next=expected.next,
+        next_minor=expected.next_minor,
+        is_late=days_late > 0,
+        days_late=max(0, days_late),
         is_active=case.plan.status is PlanStatus.ACTIVE,
         rows=[
             SimpleNamespace(
@@ -134,7 +173,8 @@ def plan_card(case: CaseFacts, instalments: Sequence[Instalment], today: date) -
                 due_on=each.due_on,
                 amount_minor=each.amount_minor,
                 is_paid=each.position <= found.paid_count,
-                is_late=each.position > found.paid_count and each.due_on < today,
+                is_under_way=found.paid_count < each.position <= expected.paid_count,
+                is_late=each.position > expected.paid_count and each.due_on < today,
             )
             for each in instalments
         ],

@@ -19,6 +19,7 @@ from portal.core.templating import language
 from portal.domain.collections import plans, queries
 from portal.domain.collections.instalments import possible_counts, schedule
 from portal.domain.collections.models import PlanStatus
+from portal.domain.collections.planned import in_instalments
 from portal.domain.collections.queries import CaseFacts
 from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.methods.queries import list_chargeable
@@ -40,6 +41,7 @@ def index() -> ResponseReturnValue:
         current_membership().customer_id,
         mode=Mode(shop.mode),
         today=clock.today(shop.time_zone),
+        planned=in_instalments(),
         after=request.args.get("after"),
         before=request.args.get("before"),
     )
@@ -59,14 +61,15 @@ def show(public_id: str) -> ResponseReturnValue:
     today = clock.today(current_shop().time_zone)
     agreed = case.plan is not None and case.plan.status in PLAN_AGREED
     instalments = queries.list_instalments(case.plan.id) if case.plan is not None and agreed else []
+    plan = pages.plan_card(case, instalments, today)
     may_ask = account.can(Permission.COLLECTIONS_PLAN) and case.may_ask_plan
     return render_template(
         "collections/show.html",
         case=case,
-        days_overdue=case.days_overdue(today),
-        banner=pages.banner(case),
+        days_overdue=plan.days_late if plan is not None else case.days_overdue(today),
+        banner=pages.banner(case, plan, today),
         plan_notice=pages.plan_notice(case, account),
-        plan=pages.plan_card(case, instalments, today),
+        plan=plan,
         stages=pages.stages(case) if case.is_running else None,
         documents=pages.documents(case),
         events=pages.events(queries.list_events(case.id)),

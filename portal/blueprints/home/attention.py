@@ -1,9 +1,12 @@
-"""What needs the customer, the most urgent first: overdue, waiting for an answer, to be paid, renewing."""
+"""What needs the customer, the most urgent first: overdue, waiting for an answer, to be paid, renewing.
+
+What is paid in instalments is no invoice to be paid here while they are paid in time: the plan says what comes next.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import url_for
@@ -37,14 +40,25 @@ def collect(
     owed: OpenSummary | None,
     numbers: dict[str, Any],
     running: list[SubscriptionRow],
+    *,
+    today: date,
 ) -> list[Need]:
     """Everything that needs the customer. ``owed`` is None for whoever may not see invoices."""
-    unpaid = [_unpaid(account, owed)] if owed is not None and owed.count else []
+    plan = _Plan(account, owed.also, today) if owed is not None and owed.also.get("plan_next_on") else None
+    # What is late by its plan alone, the plan says.
+    is_asked = owed is not None and owed.count > (owed.in_plan_count if plan is not None else 0)
+    unpaid = [_unpaid(account, owed)] if owed is not None and is_asked else []
     waiting = [_waiting(numbers)] if numbers.get("waiting") else []
     renewing = [_renewing(numbers["renewing"], running)] if numbers.get("renewing") else []
-    if owed is not None and owed.overdue_count:
-        return unpaid + waiting + renewing
-    return waiting + unpaid + renewing
+    is_late = owed is not None and owed.overdue_count > 0
+    return [
+        *(unpaid if is_late else []),
+        *([plan.need()] if plan is not None and plan.is_urgent else []),
+        *waiting,
+        *([] if is_late else unpaid),
+        *renewing,
+        *([plan.need()] if plan is not None and not plan.is_urgent else []),
+    ]
 
 
 def _unpaid(account: MembershipInfo, owed: OpenSummary) -> Need:
@@ -92,6 +106,63 @@ def _unpaid_title(owed: OpenSummary) -> str:
             )
         )
     return str(_("%(count)s invoices are overdue", count=owed.count))
+
+
+class _Plan:
+    """A payment plan: what waits for the customer, is late, or comes next."""
+
+    def __init__(self, account: MembershipInfo, found: dict[str, Any], today: date) -> None:
+        self.next_on: date = found["plan_next_on"]
+        self.waits = bool(found["plan_waits"])
+        self.is_late = self.next_on < today
+        self._amount = locale.money(int(found["plan_next_minor"]), found["plan_currency"], language())
+        self._case = found["plan_case_public_id"]
+        self._may_choose = account.can(Permission.COLLECTIONS_PLAN)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether there is something to do."""
+        return self.waits or self.is_late
+
+    def need(self) -> Need:
+        """In words."""
+        day = locale.date(self.next_on, language(), "long")
+        url, action = url_for("collections.show", public_id=self._case), _("Show payment plan")
+        if self.waits:
+            if self._may_choose:
+                url = url_for("collections.method", public_id=self._case)
+                action = _("Choose how to pay")
+            return Need(
+                title=str(_("Choose how to pay your payment plan")),
+                text=str(
+                    _(
+                        "The shop agreed to it. The first instalment of %(amount)s is due on %(date)s.",
+                        amount=self._amount,
+                        date=day,
+                    )
+                ),
+                tone="orange" if self.is_late else "yellow",
+                icon="credit-card",
+                url=url,
+                action=str(action),
+            )
+        if self.is_late:
+            return Need(
+                title=str(_("An instalment of your payment plan is late")),
+                text=str(_("%(amount)s was due on %(date)s.", amount=self._amount, date=day)),
+                tone="orange",
+                icon="alert-triangle",
+                url=url,
+                action=str(action),
+            )
+        return Need(
+            title=str(_("You pay in instalments")),
+            text=str(_("Next: %(amount)s on %(date)s", amount=self._amount, date=day)),
+            tone="azure",
+            icon="calendar",
+            url=url,
+            action=str(action),
+        )
 
 
 def _waiting(numbers: dict[str, Any]) -> Need:

@@ -19,6 +19,7 @@ from portal.core.frame import scope
 from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.sections import ANY_PAGE, Card, Sections
 from portal.core.shops import current_shop
+from portal.domain.collections.planned import has_plan, in_instalments, nearest_plan
 from portal.domain.invoices import queries as invoices
 from portal.domain.orders import queries as orders
 from portal.domain.people.permissions import Permission
@@ -43,14 +44,26 @@ def index() -> ResponseReturnValue:
         else []
     )
     owed = (
-        invoices.open_summary(account.customer_id, mode=mode, today=here.today)
+        invoices.open_summary(
+            account.customer_id,
+            mode=mode,
+            today=here.today,
+            **({"planned": in_instalments(), "also": nearest_plan} if numbers.get("has_plan") else {}),
+        )
         if account.can(Permission.INVOICES)
         else None
     )
+    recent = (
+        orders.list_recent_orders(account.customer_id, mode=mode) if account.can(Permission.ORDERS) else []
+    )
+    needs_me = attention.collect(account, owed, numbers, running, today=here.today)
+    counted = any(numbers[f"card_{index}"] for index in range(len(cards)))
     return render_template(
         "home/index.html",
         greeting=_greeting(),
-        attention=attention.collect(account, owed, numbers, running),
+        attention=needs_me,
+        # Who sees no numbers, such as support, is told nothing about them.
+        is_new=bool(cards) and not (counted or needs_me or running or recent),
         cards=[
             {
                 "url": url_for(card.endpoint),
@@ -61,11 +74,7 @@ def index() -> ResponseReturnValue:
             for index, card in enumerate(cards)
         ],
         subscriptions=running,
-        orders=(
-            orders.list_recent_orders(account.customer_id, mode=mode)
-            if account.can(Permission.ORDERS)
-            else []
-        ),
+        orders=recent,
     )
 
 
@@ -90,6 +99,8 @@ def _numbers(cards: list[Card], account: MembershipInfo) -> dict[str, Any]:
     if account.can(Permission.SUBSCRIPTIONS):
         soon: Any = sa.bindparam("soon", type_=sa.Date())
         numbers["renewing"] = subscriptions.renewing_count(here.customer_id, here.mode, here.today, soon)
+    if account.can(Permission.COLLECTIONS):
+        numbers["has_plan"] = has_plan(here.customer_id, here.mode)
     return numbers
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from flask import Blueprint, url_for
 from flask_babel import lazy_gettext as _l
 
 from portal.core.access import Audience
 from portal.core.frame import AlertRow, alert_columns
 from portal.core.sections import Alert, Card, FrameScope, NavItem, Section
+from portal.domain.collections.planned import in_instalments
 from portal.domain.invoices import queries
 from portal.domain.invoices.models import Document
 from portal.domain.people.permissions import Permission
@@ -27,17 +29,25 @@ class OpenInvoice:
         self.currency = row.currency
         self.due_on = row.on
         self.days_overdue = (here.today - row.on).days if row.on is not None else 0
+        #: Whether ``due_on`` is the day of an instalment.
+        self.in_instalments = bool(row.flag)
 
 
 def _open_rows(here: FrameScope):  # type: ignore[no-untyped-def]
-    return queries.select_open(here.customer_id, here.mode).with_only_columns(
-        *alert_columns(
-            "invoice",
-            public_id=Document.public_id,
-            title=Document.number,
-            amount_minor=Document.open_minor,
-            currency=Document.currency,
-            on=Document.due_date,
+    planned = in_instalments()
+    return (
+        queries.select_open(here.customer_id, here.mode)
+        .outerjoin(planned, queries.is_planned(planned))
+        .with_only_columns(
+            *alert_columns(
+                "invoice",
+                public_id=Document.public_id,
+                title=Document.number,
+                amount_minor=Document.open_minor,
+                currency=Document.currency,
+                on=sa.func.coalesce(planned.c.next_on, Document.due_date),
+                flag=planned.c.next_on.is_not(None),
+            )
         )
     )
 

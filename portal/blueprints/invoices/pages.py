@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +13,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.blueprints.invoices.forms import ChoiceForm, PayForm
-from portal.core import clock, jobs, outbox, storage
+from portal.core import clock, jobs, locale, outbox, storage
 from portal.core.locale import LANGUAGES
 from portal.core.polling import next_look
 from portal.core.principals import MembershipInfo
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
+from portal.core.templating import language
 from portal.core.vat import TAXED
+from portal.domain.collections.planned import next_instalment
 from portal.domain.collections.queries import case_of
 from portal.domain.invoices import disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
@@ -31,6 +33,7 @@ from portal.domain.payments.queries import list_payments_of
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions.queries import subscription_label
 from portal.domain.tickets import disputes, refunds
+from portal.domain.tickets.models import DisputeStatus
 
 ICONS = {
     PaymentStatus.PAID: ("circle-check", "green"),
@@ -107,6 +110,7 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElem
         "build_state": rendering.build_state(pdf_language),
         **objections(pdf_language),
         **case_of(Document),
+        **disputes.last_answer(Document.id),
     }
 
 
@@ -134,11 +138,14 @@ def invoice_page(
         shop, document, on_link=False, history=history, credit_minor=int(also["credit_minor"])
     )
     may_pay = membership.can(Permission.INVOICES_PAY)
+    # Few invoices have a case: only for those is this asked.
+    is_collected = also["case_public_id"] is not None and document.open_minor > 0
+    instalment = next_instalment(also["case_public_id"]) if is_collected else None
     under_way = _under_way(payments)
     order = _link("orders.show", also["order_public_id"], also["order_label"])
     subscription = _link("subscriptions.show", also["subscription_public_id"], also["subscription_label"])
     return {
-        "invoice": _facts(document),
+        "invoice": _facts(document, instalment[0] if instalment is not None else None),
         # Who may not see the list comes from what the invoice is for.
         "above": (
             (_("Invoices"), url_for("invoices.index"))
@@ -171,7 +178,12 @@ def invoice_page(
         "pay_all": _pay_all(document, also, membership),
         "refund": _refund(document, also, membership),
         "dispute": _dispute(document, also, membership),
-        "case": _case(document, also) if membership.can(Permission.COLLECTIONS) else None,
+        "answer": _answer(document, also, membership),
+        "case": (
+            _case(document, also, instalment)
+            if is_collected and membership.can(Permission.COLLECTIONS)
+            else None
+        ),
         "help_url": (
             url_for("support.create", about=f"invoice:{document.public_id}")
             if membership.can(Permission.TICKETS_WRITE)
@@ -237,28 +249,69 @@ def _dispute(document: Document, also: dict[str, Any], membership: MembershipInf
     return SimpleNamespace(url=url_for("invoices.dispute", public_id=document.public_id), since=None)
 
 
+#: What the shop's answer to an objection came to, and in which tone that is told.
+ANSWERED = {
+    DisputeStatus.REJECTED: (_l("Your objection of %(date)s was rejected"), "grey", "info-circle"),
+    DisputeStatus.CORRECTED: (_l("Your objection of %(date)s led to a correction"), "green", "circle-check"),
+    DisputeStatus.CREDITED: (_l("Your objection of %(date)s led to a credit note"), "green", "circle-check"),
+}
+
+
+def _answer(document: Document, also: dict[str, Any], membership: MembershipInfo) -> SimpleNamespace | None:
+    """What became of the last objection that the shop answered; none while another one waits for its answer."""
+    if also["answer_status"] is None or disputing.is_disputed(document):
+        return None
+    title, tone, icon = ANSWERED[also["answer_status"]]
+    day = clock.today(current_shop().time_zone, also["answer_of"])
+    return SimpleNamespace(
+        title=str(title) % {"date": locale.date(day, language(), "long")},
+        tone=tone,
+        icon=icon,
+        url=_ticket(also["answer_ticket"]) if membership.can(Permission.TICKETS) else None,
+    )
+
+
 def _ticket(public_id: str) -> str:
     return url_for("support.show", public_id=public_id)
 
 
-def _case(document: Document, also: dict[str, Any]) -> SimpleNamespace | None:
-    """The case that collects an invoice which is still open; what it comes to there, fees included."""
-    if also["case_public_id"] is None or document.open_minor <= 0:
-        return None
+def _case(document: Document, also: dict[str, Any], instalment: tuple[date, int] | None) -> SimpleNamespace:
+    """The case that collects an invoice which is still open: what it comes to, or what comes next by its plan."""
+    url = url_for("collections.show", public_id=also["case_public_id"])
+    if instalment is not None:
+        next_on, next_minor = instalment
+        amount = locale.money(next_minor, document.currency, language())
+        day = locale.date(next_on, language(), "long")
+        if next_on < clock.today(current_shop().time_zone):
+            title = _("An instalment of your payment plan is late")
+            text = _("%(amount)s was due on %(date)s.", amount=amount, date=day)
+            return SimpleNamespace(title=title, text=text, tone="orange", icon="alert-triangle", url=url)
+        text = _("Next: %(amount)s on %(date)s", amount=amount, date=day)
+        return SimpleNamespace(
+            title=_("You pay this in instalments"), text=text, tone="azure", icon="calendar", url=url
+        )
+    total = int(also["case_open_minor"])
+    amount = locale.money(total, document.currency, language())
+    text = _("With everything that came on top, %(amount)s is to be paid.", amount=amount)
     return SimpleNamespace(
-        number=also["case_number"],
-        url=url_for("collections.show", public_id=also["case_public_id"]),
-        open_minor=int(also["case_open_minor"]),
+        title=_("This is collected in case %(number)s", number=also["case_number"]),
+        text=text if total > document.open_minor else None,
+        tone="orange",
+        icon="gavel",
+        url=url,
     )
 
 
-def _facts(document: Document) -> SimpleNamespace:
+def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
+    """``next_on``: the day of the next instalment where it is paid in those; only then is it late."""
     today = clock.today(current_shop().time_zone)
     return SimpleNamespace(
         public_id=document.public_id,
         number=document.number,
         title=f"{document.kind.label} {document.number}",
-        badge=queries.badge_of(document, today) if document.kind is not DocumentKind.CREDIT_NOTE else None,
+        badge=queries.badge_of(document, today, due_on=next_on)
+        if document.kind is not DocumentKind.CREDIT_NOTE
+        else None,
         issue_date=document.issue_date,
         due_date=document.due_date if document.kind is not DocumentKind.CREDIT_NOTE else None,
         reference=format_rf(document.reference) if document.reference else "",
@@ -266,7 +319,8 @@ def _facts(document: Document) -> SimpleNamespace:
         net_minor=document.net_minor,
         total_minor=document.total_minor,
         open_minor=document.open_minor,
-        days_overdue=queries.days_overdue(document.list_state, document.due_date, today),
+        next_on=next_on,
+        days_overdue=queries.days_overdue(document.list_state, next_on or document.due_date, today),
         note=document.note,
     )
 

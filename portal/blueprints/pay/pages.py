@@ -95,6 +95,8 @@ def document_page(document: Document) -> dict[str, Any]:
             total_minor=document.total_minor,
             open_minor=document.open_minor,
             due_date=document.due_date,
+            # Whoever has the link need not know of a payment plan.
+            next_on=None,
             days_overdue=days_overdue(document.list_state, document.due_date, today),
         ),
         "lines": [

@@ -77,7 +77,7 @@ def _cancel(opened: Opened, ending: Ending, form: ConfirmForm) -> None:
     if isinstance(form, CancelForm):
         change = request_cancellation(
             opened.facts.id,
-            reason=Reason(form.reason.data),
+            reason=Reason(form.reason.data) if form.reason.data else None,
             message=form.message.data or "",
             told=told,
             author=loading.person(),

@@ -9,7 +9,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Regexp, ValidationError
+from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 from wtforms.widgets import DateInput
 
 from portal.core.forms import PlainText, PortalForm, hidden_field, text_field
@@ -47,15 +47,15 @@ class ConfirmForm(PortalForm):
 
 
 class CancelForm(ConfirmForm):
-    """A cancellation with notice: why, and what else there is to say."""
+    """A cancellation with notice: why, and what else there is to say, for those who want to."""
 
     reason = SelectField(
         _l("Why do you cancel?"),
         choices=[
-            SelectChoice(value="", label=_l("Choose a reason")),
+            SelectChoice(value="", label=_l("I would rather not say")),
             *(SelectChoice(value=reason.value, label=reason.label) for reason in Reason),
         ],
-        validators=[InputRequired(_l("Choose a reason."))],
+        validators=[Optional()],
     )
     message = text_field(
         _l("Message"),

@@ -10,7 +10,7 @@ from flask_babel import ngettext
 from portal.core import locale
 from portal.core.templating import language
 from portal.domain.catalog.models import Product
-from portal.domain.subscriptions.cancelling import Ending
+from portal.domain.subscriptions.cancelling import Billed, Ending
 from portal.domain.subscriptions.forecast import Bill
 from portal.domain.subscriptions.intervals import interval_text
 from portal.domain.subscriptions.pausing import Pause, Resumption
@@ -22,9 +22,10 @@ Facts = list[tuple[str, str]]
 
 def ending(found: Ending, facts: SubscriptionFacts) -> Facts:
     """When it ends, the last charge, and what is given back."""
-    said = [(_("Last day"), _day(found.last_day))]
-    if not found.at_once:
-        said.append((_("Cancelled from"), _day(found.effective_on)))
+    effective = (
+        _("today, %(date)s", date=_day(found.effective_on)) if found.at_once else _day(found.effective_on)
+    )
+    said = [(_("Last day"), _day(found.last_day)), (_("Cancelled from"), effective)]
     if found.bills:
         last = found.bills[-1]
         said.append((_("Last charge"), _bill(last, facts)))
@@ -37,7 +38,11 @@ def ending(found: Ending, facts: SubscriptionFacts) -> Facts:
                 )
             )
     else:
-        said.append((_("Last charge"), _("Nothing more is charged")))
+        said.append((_("Still to be charged"), _("Nothing")))
+        if found.billed is not None:
+            said.append((_("Charged last"), _billed(found.billed, facts)))
+            if found.credit is None:
+                said.append((_("You get back"), _("Nothing, as no day after that is paid for")))
     if found.credit is not None:
         said.append((_("You get back"), _money(found.credit.total_minor, facts)))
         off, kept = found.credit.off_minor, found.credit.total_minor - found.credit.off_minor
@@ -99,6 +104,16 @@ def _bill(bill: Bill, facts: SubscriptionFacts) -> str:
         date=_day(bill.first_day),
         first=locale.date(bill.first_day, language(), "medium"),
         last=locale.date(bill.last_day, language(), "medium"),
+    )
+    return str(text)
+
+
+def _billed(billed: Billed, facts: SubscriptionFacts) -> str:
+    text = _(
+        "%(amount)s, for %(first)s – %(last)s",
+        amount=_money(billed.total_minor, facts),
+        first=locale.date(billed.first_day, language(), "medium"),
+        last=locale.date(billed.last_day, language(), "medium"),
     )
     return str(text)
 

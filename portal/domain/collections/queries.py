@@ -21,10 +21,11 @@ from portal.domain.collections.models import (
     PlanInstalment,
     PlanStatus,
 )
-from portal.domain.collections.stages import Stage, stage_of
+from portal.domain.collections.stages import NOTICE, NOTICE_TERM, Stage, stage_of
 from portal.domain.collections.states import CASE_RUNNING
 from portal.domain.invoices.booking import in_paying_order
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus
+from portal.domain.people.models import Customer, CustomerKind
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 
@@ -71,6 +72,9 @@ class CaseFacts:
     number: str
     status: CaseStatus
     stage: Stage
+    #: The day it came to this stage, on which its letter was sent.
+    stage_since: date | None
+    is_consumer: bool
     allow_plan: bool
     opened_on: date
     version: int
@@ -123,6 +127,12 @@ class CaseFacts:
         """Whether it has no end yet."""
         return self.status in CASE_RUNNING
 
+    @property
+    def notice_ends_on(self) -> date | None:
+        """At the formal notice, the last day on which a consumer pays without costs."""
+        is_told = self.stage.number == NOTICE and self.is_consumer and self.stage_since is not None
+        return self.stage_since + NOTICE_TERM if is_told and self.stage_since is not None else None
+
     def days_overdue(self, today: date) -> int:
         """By how many days its invoice is late while something is open; days on hold or disputed count here too."""
         return _days_overdue(self.invoice.due_date, self.remaining_minor, today)
@@ -155,21 +165,21 @@ def case_of(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
 
     ``case_public_id``, ``case_number``, and ``case_open_minor``: what is open of all of its documents.
     """
-    each = sa.orm.aliased(Document)
-    # Written out, as the index of the cases that run has it.
-    runs = sa.literal_column("collection_cases.status IN ('active', 'on_hold', 'with_plan')", sa.Boolean())
+    invoice = sa.orm.aliased(Document)
     found = (
+        # Looked for among the account's.
+        CollectionCase.customer_id == document.customer_id,
+        CollectionCase.mode == document.mode,
         sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
-        runs,
+        sa.or_(*(CollectionCase.status == sa.literal_column(f"'{word.value}'") for word in CASE_RUNNING)),
     )
-    extra = sa.and_(each.case_id == CollectionCase.id, each.status.in_(_ISSUED))
-    total = sa.select(sa.func.coalesce(sa.func.sum(_open(each.open_minor)), 0)).join_from(
-        CollectionCase, each, sa.or_(each.id == CollectionCase.document_id, extra)
+    total = sa.select(_open(invoice.open_minor) + _fees_open()).join_from(
+        CollectionCase, invoice, invoice.id == CollectionCase.document_id
     )
     return {
         "case_public_id": _first(CollectionCase.public_id, document, *found),
         "case_number": _first(CollectionCase.number, document, *found),
-        "case_open_minor": total.where(*found).correlate(document).scalar_subquery(),
+        "case_open_minor": total.where(*found).limit(1).correlate(document).scalar_subquery(),
     }
 
 
@@ -178,9 +188,18 @@ def _first(column: Any, document: type[Document], *criteria: sa.ColumnElement[bo
 
 
 def list_cases(
-    customer_id: int, *, mode: Mode, today: date, after: str | None = None, before: str | None = None
+    customer_id: int,
+    *,
+    mode: Mode,
+    today: date,
+    planned: sa.Subquery,
+    after: str | None = None,
+    before: str | None = None,
 ) -> Page[CaseRow]:
-    """A page of an account's cases, the latest first, in one statement. For members who may see cases."""
+    """A page of an account's cases, the latest first, in one statement. For members who may see cases.
+
+    ``planned`` (``planned.in_instalments``): one with a plan is late by its instalments.
+    """
     page = keyset(
         db.session,
         sa.select(
@@ -192,12 +211,15 @@ def list_cases(
             Document.due_date,
             Document.currency,
             (_open(Document.open_minor) + _fees_open()).label("remaining_minor"),
+            planned.c.next_on,
         )
         .join(Document, Document.id == CollectionCase.document_id)
+        .outerjoin(planned, planned.c.case_id == CollectionCase.id)
         .where(CollectionCase.customer_id == customer_id, CollectionCase.mode == mode),
         key_columns=[CollectionCase.id.desc()],
         after=after,
         before=before,
+        values={"customer_id": customer_id, "mode": mode},
     )
     return Page([_row(row, today) for row in page.rows], page.next_cursor, page.prev_cursor)
 
@@ -209,10 +231,16 @@ def _row(row: Any, today: date) -> CaseRow:
         invoice_number=row.invoice_number,
         status=row.status,
         stage=stage_of(row.stage),
-        days_overdue=_days_overdue(row.due_date, row.remaining_minor, today),
+        days_overdue=_days_overdue(_late_from(row), row.remaining_minor, today),
         remaining_minor=row.remaining_minor,
         currency=row.currency,
     )
+
+
+def _late_from(row: Any) -> date | None:
+    """The day since which a case is late: with a plan that of the first instalment which is not paid whole."""
+    day: date | None = row.next_on if row.status is CaseStatus.WITH_PLAN else row.due_date
+    return day
 
 
 def _open(column: Any) -> sa.ColumnElement[int]:
@@ -264,7 +292,8 @@ def _facts(*criteria: sa.ColumnElement[bool]) -> CaseFacts:
         .scalar_subquery()
     )
     found = db.session.execute(
-        sa.select(CollectionCase, PaymentPlan, Document)
+        sa.select(CollectionCase, PaymentPlan, Document, Customer.kind)
+        .join(Customer, Customer.id == CollectionCase.customer_id)
         .join(Document, documents_of(CollectionCase))
         .outerjoin(PaymentPlan, PaymentPlan.id == latest)
         .where(*criteria)
@@ -281,6 +310,8 @@ def _facts(*criteria: sa.ColumnElement[bool]) -> CaseFacts:
         number=case.number,
         status=case.status,
         stage=stage_of(case.stage),
+        stage_since=case.stage_since,
+        is_consumer=found[0][3] is CustomerKind.CONSUMER,
         allow_plan=case.allow_plan,
         opened_on=case.opened_on,
         version=case.version,
@@ -306,12 +337,13 @@ def _plan(plan: PaymentPlan | None) -> CasePlan | None:
 
 def documents_of(case: Any) -> sa.ColumnElement[bool]:
     """What a case is about: its invoice, and the fees and interest that were issued for it."""
+    # The account is implied by the rest, but all of it that an index can use.
     extra = sa.and_(
         Document.case_id == case.id,
         Document.kind.in_([DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST]),
         Document.status.in_(_ISSUED),
     )
-    return sa.or_(Document.id == case.document_id, extra)
+    return sa.and_(Document.customer_id == case.customer_id, sa.or_(Document.id == case.document_id, extra))
 
 
 def list_events(case_id: int) -> Sequence[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -45,8 +45,20 @@ class Filter(StrEnum):
 
 
 @dataclass(frozen=True)
+class NextInstalment:
+    """What comes next of an invoice that is paid in instalments: the day, the minor units, and the case's page."""
+
+    on: date
+    minor: int
+    case_public_id: str
+
+
+@dataclass(frozen=True)
 class InvoiceRow:
-    """An invoice in a list. Amounts in minor units."""
+    """An invoice in a list. Amounts in minor units.
+
+    ``instalment``: none, or what is due next of it by a payment plan; only once that is late is the invoice.
+    """
 
     public_id: str
     number: str
@@ -59,17 +71,25 @@ class InvoiceRow:
     state: Badge
     days_overdue: int
     is_payable: bool
+    instalment: NextInstalment | None = None
 
 
 @dataclass(frozen=True)
 class OpenSummary:
-    """What a customer owes: for the home page. Amounts in minor units."""
+    """What a customer owes: for the home page. Amounts in minor units.
+
+    What is paid in instalments counts only once one of them is late, and then it is overdue since the day of that one:
+    ``in_plan_count`` are those.
+    """
 
     count: int
     total_minor: int
     overdue_count: int
     max_days_overdue: int
     only_public_id: str | None
+    in_plan_count: int = 0
+    #: The values of the scalar subqueries that the caller gave, by their names.
+    also: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,16 +115,24 @@ def list_invoices(
     search: str = "",
     after: str | None = None,
     before: str | None = None,
+    planned: sa.Subquery | None = None,
 ) -> Page[InvoiceRow]:
-    """A page of a customer's invoices, newest first, in one statement. For the customer's own people."""
+    """A page of a customer's invoices, newest first, in one statement. For the customer's own people.
+
+    ``planned`` says what is paid in instalments, which is late by these (``collections.planned.in_instalments``).
+    """
     stmt, entry = _searched(customer_id, mode, search) if search else (_rows(customer_id, mode), Document)
+    if planned is not None:
+        stmt = stmt.add_columns(planned.c.next_on, planned.c.next_minor, planned.c.case_public_id)
+        stmt = stmt.outerjoin(planned, is_planned(planned, entry))
     page = keyset(
         db.session,
-        _filtered(stmt, entry, status, today),
+        _filtered(stmt, entry, _due(entry, planned), status, today),
         key_columns=[entry.issue_date.desc(), entry.id.desc()],
         after=after,
         before=before,
         size=PAGE_SIZE,
+        values={} if planned is None else {"customer_id": customer_id, "mode": mode},
     )
     return Page([_row(row, today) for row in page.rows], page.next_cursor, page.prev_cursor)
 
@@ -125,7 +153,7 @@ _IN_LIST = (
 
 
 def _rows(customer_id: int, mode: Mode) -> sa.Select[*tuple[Any, ...]]:
-    return sa.select(*_IN_LIST).where(*_visible(customer_id, mode))
+    return sa.select(*_IN_LIST).select_from(Document).where(*_visible(customer_id, mode))
 
 
 def _searched(
@@ -156,7 +184,11 @@ def unpaid(customer_id: int, mode: Mode) -> list[sa.ColumnElement[bool]]:
 
 
 def _filtered(
-    stmt: sa.Select[*tuple[Any, ...]], entry: type[Document], status: Filter, today: date
+    stmt: sa.Select[*tuple[Any, ...]],
+    entry: type[Document],
+    due: sa.ColumnElement[date | None],
+    status: Filter,
+    today: date,
 ) -> sa.Select[*tuple[Any, ...]]:
     if status is Filter.PAID:
         # Most are: a search finds numbers in the index first, and looks at the state of those alone.
@@ -167,12 +199,14 @@ def _filtered(
         stmt = stmt.where(entry.list_state == ListState.PENDING)
     elif status is Filter.OVERDUE:
         # Hidden from the index on due dates: it would read every overdue invoice of the shop, and then sort.
-        past = sa.func.coalesce(entry.due_date, today) < today
+        past = sa.func.coalesce(due, today) < today
         stmt = stmt.where(entry.list_state == ListState.UNPAID, past)
     return stmt
 
 
 def _row(row: Any, today: date) -> InvoiceRow:
+    instalment = _instalment(row)
+    due = row.due_date if instalment is None else instalment.on
     return InvoiceRow(
         public_id=row.public_id,
         number=row.number,
@@ -187,12 +221,18 @@ def _row(row: Any, today: date) -> InvoiceRow:
             open_minor=row.open_minor,
             total_minor=row.total_minor,
             reversed_at=row.reversed_at,
-            due_date=row.due_date,
+            due_date=due,
             today=today,
         ),
-        days_overdue=days_overdue(row.list_state, row.due_date, today),
+        days_overdue=days_overdue(row.list_state, due, today),
         is_payable=row.list_state is ListState.UNPAID,
+        instalment=instalment,
     )
+
+
+def _instalment(row: Any) -> NextInstalment | None:
+    on = getattr(row, "next_on", None)
+    return None if on is None else NextInstalment(on, int(row.next_minor), row.case_public_id)
 
 
 def days_overdue(list_state: ListState, due_date: date | None, today: date) -> int:
@@ -288,14 +328,14 @@ def _opens(public_id: str, customer_ids: Sequence[int], mode: Mode) -> list[sa.C
     ]
 
 
-def badge_of(document: Document, today: date) -> Badge:
-    """The one word shown for a document."""
+def badge_of(document: Document, today: date, *, due_on: date | None = None) -> Badge:
+    """The one word shown for a document; ``due_on`` where another day counts than its own, as with instalments."""
     return badge(
         list_state=document.list_state,
         open_minor=document.open_minor,
         total_minor=document.total_minor,
         reversed_at=document.reversed_at,
-        due_date=document.due_date,
+        due_date=due_on or document.due_date,
         today=today,
     )
 
@@ -320,30 +360,85 @@ def list_credit_notes(document: Document) -> Sequence[Any]:
     ).all()
 
 
-def open_summary(customer_id: int, *, mode: Mode, today: date) -> OpenSummary:
-    """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index."""
-    row = _owed(customer_id=customer_id, mode=mode, today=today).one()
+#: What else is read of a customer, in a mode, by name.
+Beside = Callable[[Any, Any], Mapping[str, sa.ColumnElement[Any]]]
+
+
+def _nothing_beside(_customer_id: Any, _mode: Any) -> Mapping[str, sa.ColumnElement[Any]]:
+    return {}
+
+
+def open_summary(
+    customer_id: int,
+    *,
+    mode: Mode,
+    today: date,
+    planned: sa.Subquery | None = None,
+    also: Beside = _nothing_beside,
+) -> OpenSummary:
+    """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index.
+
+    ``planned`` says what is paid in instalments, as for ``list_invoices``. ``also`` makes scalar subqueries on the
+    customer and the mode from areas that this one does not know.
+    """
+    row = _owed(planned, also)(customer_id=customer_id, mode=mode, today=today).one()
     return OpenSummary(
         count=row.unpaid,
         total_minor=int(row.total),
         overdue_count=int(row.late),
         max_days_overdue=max(0, (today - row.first_due).days) if row.first_due is not None else 0,
         only_public_id=row.public_id if row.unpaid == 1 else None,
+        in_plan_count=int(row.in_plan),
+        also=dict(zip(row._fields[6:], row[6:], strict=True)),
     )
 
 
-@bound
-def _owed(customer_id: int, mode: Mode, today: date) -> Statement:
-    owed = unpaid(customer_id, mode)
-    late = Document.due_date < today
-    first = sa.select(Document.public_id).where(*owed).order_by(Document.due_date, Document.id).limit(1)
-    return sa.select(
-        sa.func.count().label("unpaid"),
-        sa.func.coalesce(sa.func.sum(Document.open_minor), 0).label("total"),
-        sa.func.coalesce(sa.func.sum(sa.case((late, 1), else_=0)), 0).label("late"),
-        sa.func.min(Document.due_date).label("first_due"),
-        first.scalar_subquery().label("public_id"),
-    ).where(*owed)
+@cache
+def _owed(planned: sa.Subquery | None, also: Beside) -> Run:
+    @bound
+    def statement(customer_id: int, mode: Mode, today: date) -> Statement:
+        due = _due(Document, planned)
+        late = sa.case((due < today, 1), else_=0)
+        in_plan = sa.literal(0) if planned is None else sa.case((planned.c.next_on.is_(None), 0), else_=1)
+        first = sa.select(Document.public_id).order_by(Document.due_date, Document.id).limit(1)
+        columns = sa.select(
+            sa.func.count().label("unpaid"),
+            sa.func.coalesce(sa.func.sum(Document.open_minor), 0).label("total"),
+            sa.func.coalesce(sa.func.sum(late), 0).label("late"),
+            sa.func.min(due).label("first_due"),
+            _asked_for(first, customer_id, mode, today, planned).scalar_subquery().label("public_id"),
+            sa.func.coalesce(sa.func.sum(in_plan), 0).label("in_plan"),
+            *(value.label(name) for name, value in also(customer_id, mode).items()),
+        )
+        return _asked_for(columns, customer_id, mode, today, planned)
+
+    return statement
+
+
+def _asked_for(
+    stmt: sa.Select[Any], customer_id: Any, mode: Any, today: Any, planned: sa.Subquery | None
+) -> sa.Select[Any]:
+    """What a customer is to pay now: without what is paid in instalments that are not late."""
+    stmt = stmt.select_from(Document).where(*unpaid(customer_id, mode))
+    if planned is None:
+        return stmt.correlate(None)
+    return (
+        stmt.outerjoin(planned, is_planned(planned))
+        .where(sa.or_(planned.c.next_on.is_(None), planned.c.next_on < today))
+        .correlate(None)
+    )
+
+
+def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.ColumnElement[bool]:
+    """Which documents a row of what is paid in instalments is about: an invoice, and what came on top of it."""
+    return sa.or_(planned.c.document_id == entry.id, planned.c.case_id == entry.case_id)
+
+
+def _due(entry: type[Document], planned: sa.Subquery | None) -> sa.ColumnElement[date | None]:
+    """The day by which an invoice is late or not: that of its next instalment where it has some."""
+    if planned is None:
+        return sa.type_coerce(entry.due_date, sa.Date())
+    return sa.func.coalesce(planned.c.next_on, entry.due_date)
 
 
 def count_unpaid(customer_id: int, mode: Mode) -> sa.ScalarSelect[Any]:

@@ -85,12 +85,17 @@ def sort_out(documents: Sequence[Document], *, currency: str) -> Together:
     )
 
 
-def over_the_list(customer_id: int, *, mode: Mode, currency: str) -> tuple[int, bool]:
-    """A customer's credit in one currency, and whether more than one invoice is to be paid; in one statement."""
+def over_the_list(
+    customer_id: int, *, mode: Mode, currency: str, also: Sequence[sa.ScalarSelect[Any]] = ()
+) -> tuple[int, bool, list[Any]]:
+    """A customer's credit in one currency, and whether more than one invoice is to be paid; in one statement.
+
+    ``also`` are scalar subqueries of areas that this one does not know; their values come last.
+    """
     credit = credit_column(sa.literal(customer_id), sa.literal(mode.value), sa.literal(currency))
     several = count_up_to(1, Document, *unpaid(customer_id, mode))
-    row = db.session.execute(sa.select(credit, several)).one()
-    return int(row[0]), row[1] > 1
+    row = db.session.execute(sa.select(credit, several, *also)).one()
+    return int(row[0]), row[1] > 1, list(row[2:])
 
 
 def credit_column(customer_id: Any, mode: Any, currency: Any) -> sa.ScalarSelect[int]:

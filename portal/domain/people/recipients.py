@@ -48,6 +48,12 @@ def account_recipients(customer: Customer, switch: Switch | None) -> Recipients 
     )
 
 
+def opener_recipients(customer: Customer, address: str) -> Recipients:
+    """For an account mail to whoever asked something, at their own address: with copies to those same contacts."""
+    copies = dict.fromkeys(contact.email for contact in customer.contacts if contact.account_mails)
+    return Recipients([address], [each for each in copies if each.lower() != address.lower()])
+
+
 def _recipients(customer: Customer, switch: Switch | None, copies: list[str]) -> Recipients | None:
     copies = [address for address in dict.fromkeys(copies) if address.lower() != customer.email.lower()]
     if switch is None or getattr(customer, switch.value):

@@ -7,7 +7,7 @@ what is due calls ``end`` on the date.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from flask_babel import force_locale
@@ -64,6 +64,15 @@ class Reason(LabelEnum):
 
 
 @dataclass(frozen=True)
+class Billed:
+    """The period that was billed last: its days, and what its invoice came to in minor units."""
+
+    first_day: date
+    last_day: date
+    total_minor: int
+
+
+@dataclass(frozen=True)
 class Ending:
     """What a cancellation of today means.
 
@@ -80,6 +89,8 @@ class Ending:
     loses_switch: bool = False
     #: Whether it cannot end at once, as the days since a bill that is due were not billed yet.
     waits_for_bill: bool = False
+    #: What was billed last, for the page that asks.
+    billed: Billed | None = None
 
     @property
     def token(self) -> str:
@@ -91,7 +102,13 @@ class Ending:
 
 def preview(subscription_id: int, *, today: date) -> Ending:
     """What cancelling means today. For the page that asks; nothing is held."""
-    return _ending(read_whole(subscription_id), list_waiting(subscription_id), today=today)
+    whole = read_whole(subscription_id)
+    ending = _ending(whole, list_waiting(subscription_id), today=today)
+    period = whole.period
+    invoice = db.session.get(Document, period.document_id) if period and period.document_id else None
+    if period is None or invoice is None:
+        return ending
+    return replace(ending, billed=Billed(period.starts_on, period.ends_on, invoice.total_minor))
 
 
 def ends_at_once(whole: Whole) -> bool:
@@ -195,7 +212,7 @@ def _credit(
 def request(
     subscription_id: int,
     *,
-    reason: Reason,
+    reason: Reason | None,
     told: str | None,
     actor: Actor,
     now: datetime,
@@ -223,7 +240,7 @@ def request(
         subscription_id=subscription_id,
         kind=ChangeKind.CANCEL,
         effective_on=ending.effective_on,
-        data={"asked_on": today.isoformat(), "reason": reason.value},
+        data={"asked_on": today.isoformat(), "reason": reason.value if reason else None},
         created_at=now,
     )
     db.session.add(change)
@@ -234,7 +251,7 @@ def request(
         actor=actor,
         now=now,
         effective_on=ending.effective_on.isoformat(),
-        reason=reason.value,
+        reason=reason.value if reason else None,
     )
     db.session.flush()
     mails.cancellation_received(subscription, ending, asked_on=today, now=now)

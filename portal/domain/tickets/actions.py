@@ -16,7 +16,7 @@ from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
 from portal.core.tables import new_public_id
 from portal.core.uploads import Upload
-from portal.domain.people.models import Customer
+from portal.domain.people.models import Customer, Person
 from portal.domain.shops.models import Mode
 from portal.domain.shops.numbers import draw_number
 from portal.domain.shops.queries import get_shop
@@ -63,6 +63,12 @@ class Tell(Protocol):
     def __call__(self, ticket: Ticket, message: TicketMessage, *, now: datetime) -> object: ...
 
 
+class Confirm(Protocol):
+    """What writes the mail to whoever opened a ticket, at the address ``to``."""
+
+    def __call__(self, ticket: Ticket, message: TicketMessage, *, to: str, now: datetime) -> object: ...
+
+
 @dataclass(frozen=True)
 class NewTicket:
     """What a ticket is to be about; ``related`` is of the same account, and the author may see it."""
@@ -75,10 +81,11 @@ class NewTicket:
 
 @dataclass(frozen=True)
 class ByMail:
-    """The mail that a message came in: its Message-ID, and whether its sender's domain signed it."""
+    """The mail that a message came in: its Message-ID, whether its sender's domain signed it, and who that is."""
 
     message_id: str
     is_proved: bool
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,11 +111,13 @@ def open_ticket(
     author: Author,
     now: datetime,
     tell: Tell = mails.opened,
+    confirm: Confirm | None = mails.received,
 ) -> Ticket:
-    """A new ticket of an account by one of its people; staff are told. Sent twice it is one, the first.
+    """A new ticket of an account by one of its people; staff and they are told. Sent twice it is one, the first.
 
-    For members who may write tickets. ``tell`` writes another mail to staff than that of a new ticket. Raises
-    ``DomainError`` where the type asks for a subscription.
+    For members who may write tickets. ``tell`` writes another mail to staff than that of a new ticket, ``confirm``
+    another one to who opened it, None where they get one of its own. Nobody is told of what came in a mail that is not
+    proved to be theirs. Raises ``DomainError`` where the type asks for a subscription.
     """
     about = wanted.related
     if wanted.type in ABOUT_A_SUBSCRIPTION and (about is None or about.kind is not Kind.SUBSCRIPTION):
@@ -138,7 +147,17 @@ def open_ticket(
     audit.record("ticket.opened", ticket, actor=acting(author), now=now, type=wanted.type.value)
     message = _add(ticket, said, new_public_id(), AuthorKind.CUSTOMER, author, now=now)
     tell(ticket, message, now=now)
+    if confirm is not None and (to := _address_of(author, said)) is not None:
+        confirm(ticket, message, to=to, now=now)
     return ticket
+
+
+def _address_of(author: Author, said: Said) -> str | None:
+    """Where who opens a ticket is told of it; None where it came in a mail that anybody may have sent in their name."""
+    if said.mail is not None:
+        return said.mail.sender if said.mail.is_proved and said.mail.sender else None
+    person = db.session.get(Person, author.id) if author.id is not None else None
+    return person.email if person is not None else None
 
 
 def reply(ticket_id: int, said: Said, *, author: Author, now: datetime) -> Ticket:

@@ -51,19 +51,26 @@ DECIDED = _l("This cancellation was decided already. Please look again.")
 
 
 def request_cancellation(
-    subscription_id: int, *, reason: Reason, message: str, told: str | None, author: Author, now: datetime
+    subscription_id: int,
+    *,
+    reason: Reason | None,
+    message: str,
+    told: str | None,
+    author: Author,
+    now: datetime,
 ) -> SubscriptionChange:
     """Notes that a subscription is to end on its date, and opens the ticket in which the shop can say something.
 
-    For members who may change subscriptions. Asked for twice, or at once, it is one cancellation with one ticket, the
-    first. The text of the ticket is in the language of the page. Raises as ``subscriptions.cancelling.request`` does.
+    For members who may change subscriptions. Nobody need give a reason or say a word. Asked for twice, or at once, it
+    is one cancellation with one ticket, the first. The text of the ticket is in the language of the page. Raises as
+    ``subscriptions.cancelling.request`` does.
     """
     actor = acting(author)
     change, ending = cancelling.request(subscription_id, reason=reason, told=told, actor=actor, now=now)
     if ending is None:
         return change
     subscription = db.session.get_one(Subscription, subscription_id)
-    said = _("Reason: %(reason)s", reason=reason.label)
+    said = _("Reason: %(reason)s", reason=reason.label) if reason else _("I cancel this subscription.")
     ticket = open_ticket(
         NewTicket(
             TicketType.CANCEL_SUBSCRIPTION,
@@ -80,6 +87,7 @@ def request_cancellation(
         customer_id=subscription.customer_id,
         author=author,
         now=now,
+        confirm=None,
     )
     change.data = {**change.data, TICKET: ticket.public_id}
     db.session.flush()

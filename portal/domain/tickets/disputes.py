@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from portal.domain.tickets.actions import (
     open_ticket,
     reply,
 )
+from portal.domain.tickets.mails import Matter
 from portal.domain.tickets.models import Dispute, DisputeStatus, Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import DISPUTE, DisputeMove, Move
@@ -41,6 +43,10 @@ _TICKET_ENDS = {
 }
 
 
+#: How a dispute ends that the shop answered.
+ANSWERS = (DisputeStatus.CREDITED, DisputeStatus.CORRECTED, DisputeStatus.REJECTED)
+
+
 def running_dispute(document_id: Any) -> sa.ScalarSelect[str]:
     """The public id of the ticket of the dispute that runs, as a scalar subquery; none where there is none."""
     return (
@@ -49,6 +55,29 @@ def running_dispute(document_id: Any) -> sa.ScalarSelect[str]:
         .where(Dispute.document_id == document_id, Dispute.status == DisputeStatus.OPEN)
         .scalar_subquery()
     )
+
+
+def last_answer(document_id: Any) -> dict[str, sa.ScalarSelect[Any]]:
+    """How the shop answered the last dispute of a document, as scalar subqueries: ``answer_status``, the moment it was
+    opened ``answer_of``, and ``answer_ticket``; none where nobody was answered.
+    """
+    # The words are written out: part of the page of every invoice, a list of parameters costs more than they do.
+    is_answered = sa.or_(*(Dispute.status == sa.literal_column(f"'{word.value}'") for word in ANSWERS))
+
+    def of_the_last(column: sa.Select[Any]) -> sa.ScalarSelect[Any]:
+        return (
+            column.where(Dispute.document_id == document_id, is_answered)
+            .order_by(Dispute.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+
+    ticket = sa.select(Ticket.public_id).join_from(Dispute, Ticket, Ticket.id == Dispute.ticket_id)
+    return {
+        "answer_status": of_the_last(sa.select(Dispute.status)),
+        "answer_of": of_the_last(sa.select(Dispute.created_at)),
+        "answer_ticket": of_the_last(ticket),
+    }
 
 
 def is_disputable(document: Document) -> bool:
@@ -83,7 +112,14 @@ def open_dispute(
         raise DomainError(_l("Choose one of these."), "line")
     about = Related(Kind.INVOICE, document.id, document.public_id, customer_id, document.number or "")
     wanted = NewTicket(TicketType.DISPUTE, subject, related=about)
-    ticket = open_ticket(wanted, said, customer_id=customer_id, author=author, now=now)
+    ticket = open_ticket(
+        wanted,
+        said,
+        customer_id=customer_id,
+        author=author,
+        now=now,
+        confirm=partial(mails.received, matter=Matter.DISPUTE),
+    )
     dispute = Dispute(document_id=document.id, line_position=line, ticket_id=ticket.id, created_at=now)
     db.session.add(dispute)
     disputing.begin_dispute(document, today=_today(document, now))

@@ -254,7 +254,8 @@ def _said(mail: InboundMail) -> Said | None:
         shown = ", ".join(mail_text.escaped(name) for name in missing[:_NAMES_SHOWN])
         shown += "…" if len(missing) > _NAMES_SHOWN else ""
         parts.append(_("Not kept, as files of this kind or size are not taken: %(names)s", names=shown))
-    return Said("\n\n".join(parts), kept, mail=ByMail(mail.message_id, _is_proved(mail)))
+    by_mail = ByMail(mail.message_id, _is_proved(mail), mail.sender or "")
+    return Said("\n\n".join(parts), kept, mail=by_mail)
 
 
 def _is_proved(mail: InboundMail) -> bool:

@@ -1,4 +1,4 @@
-"""Mails about tickets: to the customer when the shop answers, to staff when a customer writes."""
+"""Mails about tickets: to the customer on what they asked and its answer, to staff when a customer writes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from flask_babel import force_locale
 
-from portal.core import links, mailer, markdown
+from portal.core import links, mailer, markdown, reply_address
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import Switch, account_language, account_recipients, staff_recipients
+from portal.domain.people.recipients import (
+    Switch,
+    account_language,
+    account_recipients,
+    opener_recipients,
+    staff_recipients,
+)
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
 from portal.domain.tickets.models import DisputeStatus, Ticket, TicketMessage
@@ -37,6 +44,51 @@ class PlanAsked:
     def count(self) -> int:
         """In how many instalments."""
         return len(self.amounts_minor)
+
+
+class Matter(StrEnum):
+    """What somebody asked for, by which the mail about it says what happens next."""
+
+    QUESTION = "question"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    PLAN = "plan"
+
+
+def received(
+    ticket: Ticket, message: TicketMessage, *, to: str, now: datetime, matter: Matter = Matter.QUESTION
+) -> MailMessage | None:
+    """Tells who opened a ticket, at the address ``to``, and contacts with account e-mails that it arrived.
+
+    No switch stops it. ``to`` is proved: a mail to it about what came in a mail answers that one. Who has no log-in is
+    given no link.
+    """
+    customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
+    recipients = opener_recipients(customer, to)
+    name = message.author_name
+    mail = Mail(
+        name="ticket_received",
+        category=Category.ACCOUNT,
+        language=account_language(customer, shop),
+        to=recipients.to,
+        cc=recipients.cc,
+        context={
+            # Who wrote a mail and is known by the address alone has no name.
+            "who": customer.name if "@" in name or not name else name,
+            "shop": shop.name,
+            "number": ticket.number,
+            "subject_line": ticket.subject,
+            "matter": matter.value,
+            "by_mail": reply_address.inbox() is not None,
+            "ticket_url": links.external(shop.id, "support.show", public_id=ticket.public_id)
+            if ticket.opened_by_id is not None
+            else None,
+        },
+        related=f"ticket:{ticket.public_id}",
+        customer_id=customer.id,
+        answers=message.mail_message_id,
+    )
+    return next(iter(_queue([mail], ticket, now=now)), None)
 
 
 def answered(ticket: Ticket, message: TicketMessage, *, now: datetime) -> MailMessage | None:

@@ -31,7 +31,7 @@ from portal.domain.tickets.actions import (
     of_staff,
     open_ticket,
 )
-from portal.domain.tickets.mails import PlanAsked
+from portal.domain.tickets.mails import Matter, PlanAsked
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
@@ -71,6 +71,7 @@ def request_plan(
         author=author,
         now=now,
         tell=partial(mails.plan_requested, asked=asked),
+        confirm=partial(mails.received, matter=Matter.PLAN),
     )
     plan.ticket_public_id = ticket.public_id
     db.session.flush()

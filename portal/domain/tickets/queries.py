@@ -56,11 +56,14 @@ def waiting_longest(customer_id: int, column: sa.orm.InstrumentedAttribute[str])
 
 
 def running_tickets(customer_id: int, columns: Sequence[Any]) -> sa.Select[Any]:
-    """A select of these columns of the tickets without an end, the latest message first, for the frame."""
+    """A select of these columns of the tickets without an end, for the frame: first what waits for the customer.
+
+    Of these and of the others the latest message first.
+    """
     return (
         sa.select(*columns)
         .where(*_running(customer_id))
-        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
+        .order_by(Ticket.waits_for_customer.desc(), Ticket.last_message_at.desc(), Ticket.id.desc())
     )
 
 

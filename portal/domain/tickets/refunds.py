@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from portal.domain.invoices.models import (
 )
 from portal.domain.invoices.queries import LISTED
 from portal.domain.payments.models import Payment, Refund, RefundStatus
+from portal.domain.tickets import mails
 from portal.domain.tickets.actions import (
     Author,
     NewTicket,
@@ -31,6 +33,7 @@ from portal.domain.tickets.actions import (
     lock_ticket,
     open_ticket,
 )
+from portal.domain.tickets.mails import Matter
 from portal.domain.tickets.models import Priority, Ticket, TicketType
 from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
@@ -156,7 +159,14 @@ def request_refund(
         raise Conflict(NOT_POSSIBLE)
     about = Related(Kind.INVOICE, document.id, document.public_id, customer_id, document.number or "")
     wanted = NewTicket(TicketType.REFUND_REQUEST, subject, Priority.MEDIUM, about)
-    return open_ticket(wanted, said, customer_id=customer_id, author=author, now=now)
+    return open_ticket(
+        wanted,
+        said,
+        customer_id=customer_id,
+        author=author,
+        now=now,
+        confirm=partial(mails.received, matter=Matter.REFUND),
+    )
 
 
 def refuse_refund(ticket_id: int, message: str, *, author: Author, now: datetime) -> Ticket:

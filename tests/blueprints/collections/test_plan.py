@@ -106,7 +106,8 @@ def test_sending_asks_and_says_so(login: Any, on_stage: Any, case: str) -> None:
     assert asked(on_stage) == [(PlanStatus.REQUESTED, 3, 12100)]
     with on_stage():
         assert db.session.query(Ticket).count() == 1
-        assert db.session.scalars(sa.select(MailMessage.name)).all() == ["plan_requested"]
+        mails = db.session.scalars(sa.select(MailMessage.name).order_by(MailMessage.id)).all()
+        assert mails == ["plan_requested", "ticket_received"]
 
 
 def test_what_changed_meanwhile_is_looked_at_again(login: Any, on_stage: Any, ids: Any, case: str) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from portal.core import clock
 from portal.core.sections import Card
+from portal.domain.invoices.models import ListState
 from portal.domain.orders.models import OrderStatus
 from portal.domain.people.models import Membership, Person, Role
 from portal.domain.shops.models import Mode, Shop
@@ -46,11 +47,32 @@ def cards(response: Any) -> list[str]:
     return [words(a) for a in find_all(page, "a") if "stat" in a.attrib.get("class", "").split()]
 
 
-def test_with_nothing_it_says_what_will_be_there(login: Any) -> None:
+def test_a_new_customer_is_welcome(login: Any) -> None:
     response = visit(login)
-    assert "Nothing here yet" in text(response)
+    assert "Welcome to De Halve Maan. Your account is ready As soon as you order something" in text(response)
+    assert links(response)["/customer/support/new"] == "Ask a question"
+    assert "what is going on" not in text(response)
     assert needs(response) == []
     assert cards(response) == ["0 Orders", "0 Invoices", "0 Active subscriptions"]
+
+
+def test_who_has_only_paid_invoices_is_not_new(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        make_invoice(ids.emma_account).list_state = ListState.PAID
+    response = visit(login)
+    assert cards(response) == ["0 Orders", "1 Invoices", "0 Active subscriptions"]
+    assert "Your account is ready" not in text(response) and "Welcome to" not in text(response)
+
+
+def test_what_waits_for_me_stands_above_what_waits_for_the_shop(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        make_ticket(ids.emma_account, subject="Mine to answer", waits_for_customer=True)
+        for number in range(6):
+            at = START + timedelta(minutes=number + 1)
+            make_ticket(ids.emma_account, subject=f"The shop's {number}", last_message_at=at)
+    shown = text(visit(login, at=START + timedelta(hours=1)))
+    assert shown.index("Mine to answer", shown.index("Read it")) < shown.index("The shop's 5")
+    assert "The shop's 0" not in shown, "the list is cut at its end"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +106,7 @@ def test_the_shop_across_the_ocean_greets_by_its_own_clock(
 def test_who_gave_no_name_is_greeted_without(login: Any, on_stage: Any, ids: Any) -> None:
     with on_stage():
         db.session.get_one(Person, ids.emma).given_name = ""
-    assert text(visit(login)).startswith("Good morning Here is")
+    assert text(visit(login)).startswith("Good morning Welcome to")
 
 
 def test_the_cards_count_and_lead_on(login: Any, on_stage: Any, ids: Any) -> None:

@@ -13,8 +13,10 @@ from portal.core import clock
 from portal.domain.invoices import rendering
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.models import Allocation, AllocationState, Document, DocumentKind
-from portal.domain.people.models import Membership, Role
+from portal.domain.people.models import Membership, Person, Role, Staff
 from portal.domain.people.permissions import PERMISSIONS, Permission
+from portal.domain.tickets import disputes
+from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import (
     Dispute,
     Ticket,
@@ -23,6 +25,7 @@ from portal.domain.tickets.models import (
     TicketStatus,
     TicketType,
 )
+from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.page_client import find_all, parse
@@ -200,6 +203,49 @@ def test_taking_it_back(login: Any, on_stage: Any, invoice: Any) -> None:
             assert again.location == page
     with on_stage():
         assert len(db.session.scalars(sa.select(TicketMessage.id)).all()) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("move", "said"),
+    [
+        (
+            DisputeMove.REJECT,
+            "Your objection of 1 November 2026 was rejected The answer says why. See the answer",
+        ),
+        (DisputeMove.CORRECT, "Your objection of 1 November 2026 led to a correction The answer says why."),
+        (DisputeMove.CREDIT, "Your objection of 1 November 2026 led to a credit note The answer says why."),
+    ],
+)
+def test_what_became_of_it_stays_on_the_page(
+    login: Any, on_stage: Any, ids: Any, invoice: Any, move: DisputeMove, said: str
+) -> None:
+    page = invoice()
+    emma = login("emma", now=START)
+    emma.send(f"{page}/dispute", {"line": "all", "body": "Two were broken", "key": KEY})
+    (ticket,) = tickets(on_stage)
+    assert "You object to this invoice Since 1 November 2026." in text(emma.get(page))
+    with on_stage():
+        document_id, saskia = ticket.document_id or 0, db.session.get_one(Staff, ids.saskia)
+        later = START + timedelta(days=3)
+        disputes.answer_dispute(document_id, move, Said("Because."), author=saskia, now=later)
+    after = emma.get(page)
+    assert said in text(after) and "You object to this invoice" not in text(after)
+    assert links(after)[f"/customer/support/{ticket.public_id}"] == "See the answer"
+    # Of two the later one counts, and one that waits for its answer before both.
+    emma.send(f"{page}/dispute", {"line": "all", "body": "Still", "key": "o" * 22})
+    again = text(emma.get(page))
+    assert "You object to this invoice" in again and "Your objection of" not in again
+    with on_stage():
+        disputes.withdraw(
+            document_id, Said("Never mind"), author=db.session.get_one(Person, ids.emma), now=later
+        )
+    assert said in text(emma.get(page)), "one that was taken back was not answered"
+    # Who may not read conversations is told without a link.
+    with on_stage():
+        bram = sa.select(Membership).where(Membership.person_id == ids.bram)
+        db.session.scalars(bram).one().role = Role.READ_ONLY
+    assert "Your objection of" in text(login("bram", now=START).get(page))
+    assert "Your objection of" not in text(emma.get(invoice()))
 
 
 @pytest.mark.parametrize("role", Role)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionChange,
     SubscriptionStatus,
 )
-from portal.domain.tickets.models import Ticket, TicketType
+from portal.domain.tickets.models import Ticket, TicketMessage, TicketType
 from portal.extensions import db
 from tests.cast import START
 from tests.page_client import PageClient, find_all, parse
@@ -122,7 +122,9 @@ def test_at_once_with_what_is_given_back(login: Any, make: Any, on_stage: Any) -
     asked = client.get(f"{address}/cancel")
     for part in (
         "Last day 10 November 2026",
-        "Nothing more is charged",
+        "Cancelled from today, 10 November 2026",
+        "Still to be charged Nothing",
+        "Charged last € 30.00, for 1 Nov 2026 – 30 Nov 2026",
         "You get back € 20.00",
         "Taken off invoice",
     ):
@@ -149,10 +151,39 @@ def test_what_changed_between_looking_and_clicking_is_shown_again(
         assert "from 11 December 2026" in told(again, client)
 
 
-@pytest.mark.parametrize("reason", ["", "bored"])
-def test_a_reason_is_asked_for(login: Any, make: Any, on_stage: Any, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "I cancel this subscription."),
+        ({"reason": ""}, "I cancel this subscription."),
+        ({"reason": "", "message": "Bye"}, "I cancel this subscription.\n\nBye"),
+        ({"reason": "not_needed"}, "Reason: I no longer need it"),
+    ],
+)
+def test_nobody_need_say_why(login: Any, make: Any, on_stage: Any, given: dict[str, str], said: str) -> None:
     address, client = make(), emma(login)
-    data = {**hidden(client.get(f"{address}/cancel")), "reason": reason, "message": "kept"}
+    asked = client.get(f"{address}/cancel")
+    assert "Why do you cancel? (optional)" in text(asked)
+    assert "It is cancelled from" in told(
+        client.send(f"{address}/cancel", {**hidden(asked), **given}), client
+    )
+    with on_stage():
+        assert [message.body for message in db.session.query(TicketMessage)] == [said]
+        change = db.session.query(SubscriptionChange).one()
+        assert change.data["reason"] == (given.get("reason") or None)
+
+
+def test_what_is_paid_for_to_the_last_day_gives_nothing_back(login: Any, make: Any, on_stage: Any) -> None:
+    address = make(plan={"cancel_mode": CancelMode.IMMEDIATE})
+    with clock.frozen(datetime(2026, 11, 30, 12, tzinfo=UTC)):
+        asked = text(login("emma").get(f"{address}/cancel"))
+    assert "Last day 30 November 2026" in asked
+    assert "You get back Nothing, as no day after that is paid for" in asked
+
+
+def test_a_reason_that_there_is_not_is_refused(login: Any, make: Any, on_stage: Any) -> None:
+    address, client = make(), emma(login)
+    data = {**hidden(client.get(f"{address}/cancel")), "reason": "bored", "message": "kept"}
     answer = client.send(f"{address}/cancel", data)
     assert answer.status_code == 422 and "kept" in text(answer)
     assert stored(on_stage, address)["change"] is None
@@ -366,7 +397,7 @@ def test_a_trial_ends_with_its_last_day(login: Any, on_stage: Any, ids: Any) -> 
         )
         address = f"{LIST}/{trial.public_id}"
     seen = text(emma(login).get(f"{address}/cancel"))
-    assert "Last day 14 November 2026" in seen and "Nothing more is charged" in seen
+    assert "Last day 14 November 2026" in seen and "Still to be charged Nothing" in seen
 
 
 def test_in_dutch(login: Any, make: Any, on_stage: Any) -> None:

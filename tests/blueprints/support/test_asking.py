@@ -78,7 +78,8 @@ def test_a_question_becomes_a_ticket(login: Any, on_stage: Any, ids: Any) -> Non
     page = emma.get(answer.location)
     assert f"as number {ticket['number']}" in text(page) and "<strong>open</strong>" in page.text
     with on_stage():
-        assert [mail.name for mail in db.session.scalars(sa.select(MailMessage))] == ["ticket_opened"]
+        mails = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id))
+        assert [mail.name for mail in mails] == ["ticket_opened", "ticket_received"]
 
 
 def test_the_right_is_asked_of_the_account_of_what_it_is_about(login: Any, on_stage: Any, ids: Any) -> None:

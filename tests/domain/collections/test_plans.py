@@ -113,11 +113,16 @@ def test_asking_makes_a_plan_a_ticket_and_a_mail_to_staff(case: CollectionCase, 
     assert body == (
         "I would like to pay in 3 monthly instalments of € 40.33, the last € 40.34.\n\nI lost my job."
     )
-    (mail,) = db.session.scalars(sa.select(MailMessage))
+    mail, received = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id))
     assert (mail.name, mail.category, mail.to) == (
         "plan_requested",
         Category.STAFF,
         ["saskia@example.com", "kees@example.com"],
+    )
+    assert (received.name, received.to, received.context["matter"]) == (
+        "ticket_received",
+        ["emma@example.com"],
+        "plan",
     )
     assert audited() == [("plan.requested", "person")]
 
@@ -126,7 +131,7 @@ def test_asked_twice_it_is_one_the_first(case: CollectionCase, ids: Any) -> None
     first = ask(case, ids)
     again = ask(case, ids, count=12, total=1)
     assert again is first and again.instalment_count == 3
-    assert mailed() == ["plan_requested"] and db.session.query(Ticket).count() == 1
+    assert mailed() == ["plan_requested", "ticket_received"] and db.session.query(Ticket).count() == 1
 
 
 @pytest.mark.parametrize(
@@ -177,7 +182,7 @@ def test_the_shop_agrees(case: CollectionCase, ids: Any, saskia: Staff) -> None:
     ]
     assert plan.first_due_on == date(2027, 2, 28)
     assert ticket_of(plan).status is TicketStatus.RESOLVED
-    assert mailed() == ["plan_requested", "plan_agreed"]
+    assert mailed() == ["plan_requested", "ticket_received", "plan_agreed"]
     mail = db.session.scalars(sa.select(MailMessage).where(MailMessage.name == "plan_agreed")).one()
     assert (mail.category, mail.to, mail.cc) == (
         Category.BILLING,
@@ -196,7 +201,7 @@ def test_agreed_twice_it_is_once(case: CollectionCase, ids: Any, saskia: Staff) 
     plan = ask(case, ids)
     for _click in range(2):
         agree_plan(plan.id, "", today=TODAY, author=saskia, now=LATER)
-    assert mailed() == ["plan_requested", "plan_agreed"]
+    assert mailed() == ["plan_requested", "ticket_received", "plan_agreed"]
     assert db.session.query(PlanInstalment).count() == 3
 
 
@@ -226,7 +231,7 @@ def test_the_shop_refuses_with_a_reason(case: CollectionCase, ids: Any, saskia: 
         refuse_plan(plan.id, "Two instalments would do.", author=saskia, now=LATER)
     assert (case.status, plan.status) == (CaseStatus.ACTIVE, PlanStatus.REFUSED)
     assert ticket_of(plan).status is TicketStatus.REJECTED
-    assert mailed() == ["plan_requested", "ticket_answered"]
+    assert mailed() == ["plan_requested", "ticket_received", "ticket_answered"]
     # Another one may be asked for.
     assert ask(case, ids, count=2) is not plan
     assert db.session.query(Ticket).count() == 2

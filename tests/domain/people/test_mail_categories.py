@@ -178,6 +178,12 @@ MAILS: dict[str, Kind] = {
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "refund_paid": Kind(Scene.refund, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
+    "ticket_received": Kind(
+        lambda s: s.ticket(
+            lambda ticket, said: ticket_mails.received(ticket, said, to=s.emma.email, now=START)
+        ),
+        Category.ACCOUNT,
+    ),
     "ticket_answered": Kind(
         lambda s: s.ticket(lambda ticket, said: ticket_mails.answered(ticket, said, now=START)),
         Category.ACCOUNT,

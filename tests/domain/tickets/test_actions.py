@@ -110,7 +110,7 @@ def test_a_new_ticket(ids: Any, emma: Person) -> None:
     )
     assert storage.get(file.storage_key) == b"%PDF-"
     assert audited() == [("ticket.opened", "person", ids.emma)]
-    assert mailed() == ["ticket_opened"]
+    assert mailed() == ["ticket_opened", "ticket_received"]
 
 
 @pytest.mark.parametrize("type_", TicketType)
@@ -161,7 +161,7 @@ def test_the_same_form_sent_twice_is_one_ticket(ids: Any, emma: Person) -> None:
         ask(key=None),
     ]
     assert len({first, *others}) == 7
-    assert mailed() == ["ticket_opened"] * 7
+    assert mailed() == ["ticket_opened", "ticket_received"] * 7
 
 
 @pytest.mark.parametrize("status", TicketStatus)

@@ -86,7 +86,7 @@ def test_it_is_a_ticket_and_stops_the_clock(scene: Ids) -> None:
     )
     assert disputing.is_disputed(document) and document.disputed_on == TODAY
     assert db.session.scalar(sa.select(disputes.running_dispute(document.id))) == ticket.public_id
-    assert mails() == ["ticket_opened"]
+    assert mails() == ["ticket_opened", "ticket_received"]
     entry = db.session.scalars(sa.select(AuditEntry).where(AuditEntry.event == "invoice.disputed")).one()
     assert (entry.actor_kind, entry.actor_id, entry.data["line"]) == ("person", scene.emma, 2)
 
@@ -145,7 +145,7 @@ def test_the_shops_answer_ends_it(
     assert (ticket.status, ticket.waits_for_customer) == (ticket_ends, False)
     assert not disputing.is_disputed(document)
     assert disputing.days_disputed(document, today=TODAY + timedelta(days=40)) == 3
-    assert mails() == ["ticket_opened", "dispute_answered"]
+    assert mails() == ["ticket_opened", "ticket_received", "dispute_answered"]
     events = set(db.session.scalars(sa.select(AuditEntry.event)))
     assert f"dispute.{status.value}" in events
     with pytest.raises(Conflict):
@@ -198,9 +198,9 @@ def test_withdrawn_by_the_customer(scene: Ids, reviewed: bool) -> None:
     )
     last = db.session.scalars(sa.select(TicketMessage).order_by(TicketMessage.id.desc()).limit(1)).one()
     assert last.body == "I was wrong."
-    assert mails() == ["ticket_opened", "ticket_replied"]
+    assert mails() == ["ticket_opened", "ticket_received", "ticket_replied"]
     assert disputes.withdraw(document.id, Said("I was wrong."), author=emma, now=later) is None
-    assert mails() == ["ticket_opened", "ticket_replied"]
+    assert mails() == ["ticket_opened", "ticket_received", "ticket_replied"]
 
 
 def test_the_days_of_several_add_up(scene: Ids) -> None:

@@ -397,6 +397,84 @@ def test_a_signed_mail_is_proved(ids: Any, header: str, proved: bool) -> None:
     assert last().is_proved is proved
 
 
+def confirmations() -> list[MailMessage]:
+    wanted = sa.select(MailMessage).where(MailMessage.name == "ticket_received").order_by(MailMessage.id)
+    return list(db.session.scalars(wanted))
+
+
+def test_who_opened_a_ticket_by_a_signed_mail_is_told(ids: Any) -> None:
+    make_contact(ids.emma_account, email="copy@example.net", account_mails=True)
+    assert take(read("Hello", PASS, trusted=MX, subject="Oven")).done is Done.OPENED
+    (ours,) = confirmations()
+    assert (ours.category, ours.to, ours.cc) == (
+        Category.ACCOUNT,
+        ["emma@example.com"],
+        ["copy@example.net"],
+    )
+    mail_delivery.send({"id": ours.id}, now=START)
+    mail_delivery._envelopes.clear()
+    head = (ours.rendered or b"").partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert "Auto-Submitted: auto-replied" in head
+    assert "In-Reply-To: <one@example.com>" in head and "References: <one@example.com>" in head
+    assert f"Reply-To: {address(ours)}" in head
+    # What answers it is added to that ticket, and is confirmed no more.
+    more = take(
+        read("And one more thing", PASS, trusted=MX, to=address(ours), message_id="<two@example.com>")
+    )
+    assert more == Outcome(Done.ADDED, ticket_id=last().ticket_id)
+    assert confirmations() == [ours]
+
+
+@pytest.mark.parametrize(
+    ("headers", "trusted"),
+    [
+        ((), MX),
+        ((PASS,), None),
+        ((PASS.replace("pass", "fail"),), MX),
+        ((PASS.replace("example.com", "other.example"),), MX),
+    ],
+)
+def test_nobody_is_mailed_because_somebody_wrote_in_their_name(
+    ids: Any, headers: tuple[str, ...], trusted: str | None
+) -> None:
+    assert take(read("Hello", *headers, trusted=trusted)).done is Done.OPENED
+    assert confirmations() == []
+
+
+def test_no_machine_is_answered(ids: Any) -> None:
+    outcome = take(read("I am away", PASS, "Auto-Submitted: auto-replied", trusted=MX))
+    assert outcome.done is Done.DROPPED and confirmations() == []
+
+
+def test_the_same_mail_twice_is_confirmed_once(ids: Any) -> None:
+    for _time in range(2):
+        take(read("Hello", PASS, trusted=MX))
+    assert len(confirmations()) == 1
+
+
+def test_a_colleague_without_a_log_in_is_told_at_their_own_address(app: Flask, ids: Any) -> None:
+    add_account("info@bakker.example")
+    header = signed("bakker.example")
+    assert take(read("Hello", header, trusted=MX, sender="boss@bakker.example")).done is Done.OPENED
+    (ours,) = confirmations()
+    assert (ours.to, ours.cc) == (["boss@bakker.example"], [])
+    # The portal is closed to them: a button would lead nowhere.
+    assert (ours.context["who"], ours.context["ticket_url"]) == ("info@bakker.example", None)
+
+
+@pytest.mark.parametrize("message_id", ["<a b@x>", "<no-at>", "<é@x.example>", "<a@b> <c@d>", None])
+def test_what_a_stranger_calls_a_mail_is_no_header_of_ours(ids: Any, message_id: str | None) -> None:
+    assert take(read("Hello", PASS, trusted=MX, message_id=message_id)).done is Done.OPENED
+    (ours,) = confirmations()
+    mail_delivery.send({"id": ours.id}, now=START)
+    mail_delivery._envelopes.clear()
+    head = (ours.rendered or b"").partition(b"\r\n\r\n")[0]
+    assert b"Auto-Submitted: auto-replied" in head
+    for line in head.split(b"\r\n"):
+        if line.startswith((b"In-Reply-To:", b"References:")):
+            assert re.fullmatch(rb"[A-Za-z-]+: <[!-;=?-~]+@[!-;=?-~]+>", line), line
+
+
 def test_nothing_is_proved_where_no_server_is_trusted(ids: Any) -> None:
     take(read("Hello", PASS))
     assert last().is_proved is False

@@ -17,16 +17,23 @@ from portal.core import database, mail_delivery
 from portal.core.mailer import Category, MailMessage
 from portal.core.scalars import thaw
 from portal.core.tenancy import shop_scope
+from portal.domain.collections.queries import get_case_by_id
+from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.people.models import ContactPerson, Customer, Person, Staff, StaffRole
 from portal.domain.people.recipients import Switch
 from portal.domain.shops.models import Shop
-from portal.domain.tickets import actions, disputes, mails
+from portal.domain.subscriptions.cancelling import Reason
+from portal.domain.tickets import actions, disputes, mails, refunds
 from portal.domain.tickets.actions import ByMail, NewTicket, Said
+from portal.domain.tickets.cancelling import request_cancellation
+from portal.domain.tickets.mails import Matter
 from portal.domain.tickets.models import Priority, TicketStatus, TicketType
+from portal.domain.tickets.plans import request_plan
 from portal.domain.tickets.states import DisputeMove, Move
 from portal.extensions import db
 from tests.cast import START, make_invoice
-from tests.rows import HOSTILE, make_ticket
+from tests.domain.invoices.paying import attempt, book
+from tests.rows import HOSTILE, make_case, make_subscription, make_ticket
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
 COLOURS = {"light": "#123456", "dark": "#abcdef", "on_dark": "#000000"}
@@ -60,9 +67,35 @@ def rendered(app: Flask, mail: MailMessage) -> dict[str, str]:
         }
 
 
+def hand_in(matter: Matter, ids: Any, body: str, subject: str) -> None:
+    """What a customer asks, of each kind that its confirmation tells apart."""
+    emma = db.session.get_one(Person, ids.emma)
+    asks = {"customer_id": ids.emma_account, "author": emma, "now": START}
+    if matter is Matter.PLAN:
+        case = get_case_by_id(make_case(ids.emma_account, number=subject[:40]).id)
+        language = db.session.get_one(Customer, ids.emma_account).language
+        with force_locale("nl" if language == "nl" else "en"):
+            request_plan(case, 3, body, total_minor=12100, language="en", author=emma, now=START)
+    elif matter is Matter.DISPUTE:
+        document = make_invoice(ids.emma_account)
+        disputes.open_dispute(document.id, subject, Said(body), line=None, **asks)
+    elif matter is Matter.REFUND:
+        document = make_invoice(ids.emma_account)
+        book(attempt(ids.emma_account, (document, 12100)), 12100)
+        db.session.execute(sa.update(Payment).values(status=PaymentStatus.PAID, received_minor=12100))
+        refunds.request_refund(document.id, subject, Said(body), **asks)
+    else:
+        actions.open_ticket(NewTicket(TicketType.GENERAL, subject), Said(body), **asks)
+    staff = MailMessage.category == Category.STAFF
+    db.session.execute(sa.delete(MailMessage).where(staff), execution_options={"synchronize_session": False})
+
+
 def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day") -> None:
     emma = db.session.get_one(Person, ids.emma)
     saskia = db.session.get_one(Staff, ids.saskia)
+    if name.startswith("received_"):
+        hand_in(Matter(name.removeprefix("received_")), ids, body, subject)
+        return
     if name == "ticket_opened":
         actions.open_ticket(
             NewTicket(TicketType.COMPLAINT, subject, Priority.URGENT),
@@ -70,6 +103,7 @@ def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day")
             customer_id=ids.emma_account,
             author=emma,
             now=START,
+            confirm=None,
         )
         return
     if name.startswith("dispute_"):
@@ -100,6 +134,7 @@ def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day")
 NAMES = [
     *("ticket_answered", "ticket_opened", "ticket_replied", "ticket_resolved"),
     *("dispute_credit", "dispute_correct", "dispute_reject"),
+    *(f"received_{matter.value}" for matter in Matter),
 ]
 
 
@@ -110,7 +145,7 @@ def test_golden(app: Flask, ids: Any, name: str, language: str) -> None:
     db.session.get_one(Shop, ids.shop).language = language
     happen(name, ids)
     (mail,) = queued()
-    sent = "dispute_answered" if name.startswith("dispute_") else name
+    sent = {"dispute": "dispute_answered", "received": "ticket_received"}.get(name.partition("_")[0], name)
     assert (mail.name, mail.language) == (sent, language)
     made = rendered(app, mail)
     addresses = re.findall(r"https://shop\.example\.test/customer/\S+", made["txt"])
@@ -159,6 +194,47 @@ def test_the_account_and_its_contacts_get_the_answer_whatever_is_switched_off(id
     happen("ticket_answered", ids)
     (mail,) = queued()
     assert (mail.category, mail.to, mail.cc) == (Category.ACCOUNT, ["emma@example.com"], ["copy@example.com"])
+
+
+def test_who_asked_is_told_at_their_own_address_whatever_is_switched_off(ids: Any) -> None:
+    contacts_of_emma(ids)
+    customer = db.session.get_one(Customer, ids.emma_account)
+    customer.language = "nl"
+    for switch in Switch:
+        setattr(customer, switch.value, False)
+    bram = db.session.get_one(Person, ids.bram)
+    wanted, said = NewTicket(TicketType.GENERAL, "Oven"), Said("Warm?", key="k" * 22)
+    for _click in range(2):
+        ticket = actions.open_ticket(wanted, said, customer_id=ids.emma_account, author=bram, now=START)
+    (mail,) = [each for each in queued() if each.name == "ticket_received"]
+    assert (mail.category, mail.to, mail.cc, mail.language) == (
+        Category.ACCOUNT,
+        [bram.email],
+        ["copy@example.com"],
+        "nl",
+    )
+    assert mail.context["who"] == bram.name and mail.related == f"ticket:{ticket.public_id}"
+    assert ticket.public_id in str(mail.context["ticket_url"])
+
+
+@pytest.mark.parametrize("inbox", [None, "support@shop.example.test"])
+def test_who_asked_is_offered_to_answer_by_mail_only_where_mail_comes_in(
+    app: Flask, ids: Any, monkeypatch: pytest.MonkeyPatch, inbox: str | None
+) -> None:
+    monkeypatch.setitem(app.config, "INBOUND_MAIL", inbox)
+    happen("received_question", ids)
+    made = rendered(app, queued()[0])
+    for kind in ("txt", "html"):
+        assert ("Answer this mail." in made[kind]) is (inbox is not None)
+        assert ("on the page of this conversation" in made[kind]) is (inbox is None)
+
+
+def test_a_cancellation_has_a_mail_of_its_own(ids: Any) -> None:
+    emma = db.session.get_one(Person, ids.emma)
+    subscription = make_subscription(ids.emma_account)
+    request_cancellation(subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=START)
+    told = [mail.name for mail in queued() if mail.category is Category.ACCOUNT]
+    assert told == ["cancellation_received"]
 
 
 @pytest.mark.parametrize("wanted", [True, False])

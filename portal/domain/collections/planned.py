@@ -1,0 +1,145 @@
+"""What pages about invoices know of payment plans: which documents are paid in instalments, and which comes next.
+
+While instalments are paid in time nothing about these documents is late, whatever their own due day: what is due next
+is the first instalment that is not paid whole. Money under way counts here as paid, as a direct debit takes days.
+
+These statements are part of every page, so their words are written out: a list of parameters costs more than they do.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.core.statements import Statement, bound
+from portal.core.tables import BigId
+from portal.domain.collections.models import CollectionCase, PaymentPlan, PlanInstalment, PlanStatus
+from portal.domain.collections.states import PLAN_AGREED
+from portal.domain.invoices.models import Document
+
+_WITH_PLAN = CollectionCase.status == sa.literal_column("'with_plan'")
+_AGREED = sa.or_(*(PaymentPlan.status == sa.literal_column(f"'{status.value}'") for status in PLAN_AGREED))
+
+
+def has_plan(customer_id: Any, mode: Any) -> sa.ScalarSelect[Any]:
+    """1 for an account that pays something in instalments, else none, as a scalar subquery: what to ask first."""
+    return sa.select(sa.literal(1)).where(*_of_account(customer_id, mode)).limit(1).scalar_subquery()
+
+
+@cache
+def in_instalments() -> sa.Subquery:
+    """The cases of an account that are paid in instalments, for the lists of an area to the left of this one.
+
+    Of each ``document_id`` and ``case_id``, by which its documents are known (``invoices.queries.is_planned``),
+    ``next_on`` and ``next_minor`` (no day when everything is paid or under way), and ``case_public_id``. The statement
+    runs with ``customer_id`` and ``mode``.
+    """
+    return _plans(*_of_account(sa.bindparam("customer_id"), sa.bindparam("mode"))).subquery("in_instalments")
+
+
+def nearest_plan(customer_id: Any, mode: Any) -> dict[str, sa.ColumnElement[Any]]:
+    """Of an account's plans the one that needs it first, as scalar subqueries.
+
+    One that waits for a payment method comes before others, then what is due first: ``plan_case_public_id``,
+    ``plan_waits`` (for a method), ``plan_next_on``, ``plan_next_minor``, ``plan_currency``.
+    """
+    found = _plans(*_of_account(customer_id, mode)).subquery()
+    waits = found.c.status == PlanStatus.PENDING_MANDATE
+    columns: dict[str, Any] = {
+        "plan_case_public_id": found.c.case_public_id,
+        "plan_waits": waits,
+        "plan_next_on": found.c.next_on,
+        "plan_next_minor": found.c.next_minor,
+        "plan_currency": found.c.currency,
+    }
+    first = (waits.desc(), sa.nulls_last(found.c.next_on), found.c.case_id)
+    return {
+        name: sa.select(column).order_by(*first).limit(1).scalar_subquery()
+        for name, column in columns.items()
+    }
+
+
+def next_instalment(case_public_id: str) -> tuple[date, int] | None:
+    """When how much is due next of a case that the caller looked up, in minor units; none without a plan."""
+    row = _next_of(public_id=case_public_id).one_or_none()
+    return None if row is None or row.next_on is None else (row.next_on, int(row.next_minor))
+
+
+@bound
+def _next_of(public_id: str) -> Statement:
+    return _plans(CollectionCase.public_id == public_id, _WITH_PLAN)
+
+
+def _of_account(customer_id: Any, mode: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    return CollectionCase.customer_id == customer_id, CollectionCase.mode == mode, _WITH_PLAN
+
+
+def _plans(*criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The plans that cases are paid by, with what comes next of each.
+
+    All instalments are alike but the last, which takes the rest (``instalments.amounts``): what was paid says which one
+    is next.
+    """
+    invoice, extra = sa.orm.aliased(Document), sa.orm.aliased(Document)
+    on_top = (
+        sa.select(sa.cast(sa.func.coalesce(sa.func.sum(_left(extra)), 0), BigId))
+        .where(
+            extra.case_id == CollectionCase.id,
+            extra.id != CollectionCase.document_id,
+            extra.finalised_at.is_not(None),
+        )
+        .correlate(CollectionCase)
+        .scalar_subquery()
+    )
+    paid = PaymentPlan.total_minor - _left(invoice) - on_top
+    plan = (
+        sa.select(
+            CollectionCase.id.label("case_id"),
+            CollectionCase.document_id,
+            CollectionCase.public_id.label("case_public_id"),
+            PaymentPlan.id.label("plan_id"),
+            PaymentPlan.status,
+            PaymentPlan.currency,
+            PaymentPlan.total_minor,
+            PaymentPlan.instalment_count,
+            paid.label("paid_minor"),
+        )
+        .select_from(CollectionCase)
+        .join(PaymentPlan, sa.and_(PaymentPlan.case_id == CollectionCase.id, _AGREED))
+        .join(invoice, invoice.id == CollectionCase.document_id)
+        .where(*criteria)
+        .subquery()
+        .c
+    )
+    none, total, count = sa.literal_column("0", BigId), plan.total_minor, plan.instalment_count
+    arrived = sa.case((plan.paid_minor > none, plan.paid_minor), else_=none)
+    each = sa.func.nullif(total // count, none, type_=BigId)
+    following = arrived // each + sa.literal_column("1", BigId)
+    position = sa.case((following > count, count), else_=following)
+    up_to = sa.case((PlanInstalment.position < count, PlanInstalment.position * each), else_=total)
+    return sa.select(
+        plan.case_id,
+        plan.document_id,
+        plan.case_public_id,
+        plan.status,
+        plan.currency,
+        PlanInstalment.due_on.label("next_on"),
+        (up_to - arrived).label("next_minor"),
+    ).outerjoin_from(
+        plan.case_id.table,
+        PlanInstalment,
+        sa.and_(
+            PlanInstalment.plan_id == plan.plan_id,
+            PlanInstalment.position == position,
+            plan.paid_minor < total,
+        ),
+    )
+
+
+def _left(document: Any) -> sa.ColumnElement[int]:
+    """What is open of a document without the money under way."""
+    left, none = document.open_minor - document.pending_minor, sa.literal_column("0", BigId)
+    return sa.case((left > none, left), else_=none)

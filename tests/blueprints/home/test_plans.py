@@ -1,0 +1,181 @@
+"""An invoice that is paid in instalments: home, sidebar, list and page say what comes next, and shout of no delay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from portal.core import clock
+from portal.domain.collections.instalments import schedule
+from portal.domain.collections.models import (
+    CaseStatus,
+    CollectionCase,
+    PaymentPlan,
+    PlanInstalment,
+    PlanStatus,
+)
+from portal.domain.invoices.models import Document
+from portal.domain.people.models import Membership, Role
+from portal.extensions import db
+from tests.blueprints.home.test_home import needs
+from tests.cast import START, make_invoice
+from tests.pages import links, text
+from tests.rows import make_case, make_ticket
+from tests.statements import counted
+
+#: A month before the first instalment, which is due on 31 January; the invoice itself was due on 15 November.
+AGREED = START + timedelta(days=60)
+MISSED = AGREED + timedelta(days=35)
+PLACES = ("/customer", "/customer/invoices", "/customer/invoices?status=overdue")
+
+
+def add_plan(ids: Any, status: PlanStatus = PlanStatus.ACTIVE) -> CollectionCase:
+    case = make_case(ids.emma_account, number="K-1001", status=CaseStatus.WITH_PLAN)
+    plan = PaymentPlan(
+        case_id=case.id,
+        status=status,
+        instalment_count=3,
+        currency="EUR",
+        total_minor=12100,
+        created_at=AGREED,
+    )
+    db.session.add(plan)
+    db.session.flush()
+    for each in schedule(12100, 3, agreed_on=AGREED.date()):
+        row = PlanInstalment(
+            plan_id=plan.id, position=each.position, due_on=each.due_on, amount_minor=each.amount_minor
+        )
+        db.session.add(row)
+    db.session.flush()
+    return case
+
+
+def visit(login: Any, address: str, at: Any = AGREED, who: str = "emma", **options: Any) -> Any:
+    with clock.frozen(at):
+        response = login(who, now=at).get(address, **options)
+    assert response.status_code == 200
+    return response
+
+
+def page_of(case: CollectionCase) -> str:
+    return f"/customer/invoices/{db.session.get_one(Document, case.document_id).public_id}"
+
+
+@pytest.mark.parametrize("address", PLACES)
+def test_a_plan_that_is_kept_does_not_look_late(login: Any, on_stage: Any, ids: Any, address: str) -> None:
+    with on_stage():
+        case = add_plan(ids)
+        invoice, url = page_of(case), f"/customer/collections/{case.public_id}"
+    for where in (address, invoice):
+        response = visit(login, where)
+        html = response.get_data(as_text=True)
+        assert "days overdue" not in html and "is overdue" not in html
+        assert '<span class="note">next instalment <time' in html, "the sidebar says what comes next"
+        assert 'class="note late"' not in html
+    assert url in links(visit(login, "/customer")) and url in links(visit(login, invoice))
+
+
+def test_home_says_what_comes_next_and_what_else_is_open(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        case = add_plan(ids)
+        url = f"/customer/collections/{case.public_id}"
+    told = "You pay in instalments Next: € 40.33 on 31 January 2027 Show payment plan"
+    assert needs(visit(login, "/customer")) == [told]
+    with on_stage():
+        late = make_invoice(ids.emma_account, amount_minor=8470)
+        make_ticket(ids.emma_account, waits_for_customer=True)
+        late_url = f"/customer/invoices/{late.public_id}"
+    response = visit(login, "/customer")
+    [first, second, third] = needs(response)
+    assert first == "An invoice is 46 days overdue € 84.70 is to be paid. Pay € 84.70"
+    assert second.startswith("1 conversation waits")
+    assert third == told
+    assert {late_url, url} <= set(links(response))
+
+
+def test_the_list_says_so_and_its_filter_agrees_with_home(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        case = add_plan(ids)
+        url = f"/customer/collections/{case.public_id}"
+    response = visit(login, "/customer/invoices")
+    assert "31 Jan 2027 instalment of € 40.33 Unpaid" in text(response)
+    assert url in links(response)
+    assert "No invoices found" in text(visit(login, "/customer/invoices?status=overdue"))
+    assert "instalment of" in text(visit(login, "/customer/invoices?status=unpaid"))
+    late = visit(login, "/customer/invoices?status=overdue", at=MISSED)
+    assert "31 Jan 2027 instalment of € 40.33 Overdue" in text(late)
+
+
+def test_a_missed_instalment_is_late_everywhere(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        invoice = page_of(add_plan(ids))
+    told = "An instalment of your payment plan is late € 40.33 was due on 31 January 2027. Show payment plan"
+    assert needs(visit(login, "/customer", at=MISSED)) == [told], "and the invoice is not told once more"
+    page = text(visit(login, invoice, at=MISSED))
+    assert (
+        "An instalment of your payment plan is late € 40.33 was due on 31 January 2027. To the case" in page
+    )
+    assert "Overdue" in page and "4 days overdue" in page
+    with on_stage():
+        make_invoice(ids.emma_account, amount_minor=8470)
+    [first, second] = needs(visit(login, "/customer", at=MISSED))
+    assert first.startswith("2 invoices are overdue Together: € 205.70"), "as many as the filter finds"
+    assert second == told
+
+
+def test_the_invoice_says_that_it_is_paid_in_instalments(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        invoice = page_of(add_plan(ids))
+    page = text(visit(login, invoice))
+    assert "You pay this in instalments Next: € 40.33 on 31 January 2027 To the case" in page
+    assert "To pay € 121.00 next instalment 31 January 2027" in page, "it can still be paid at once"
+    assert "is collected in case" not in page
+
+
+def test_a_plan_that_waits_for_its_method_is_what_needs_me(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        case = add_plan(ids, PlanStatus.PENDING_MANDATE)
+        url = f"/customer/collections/{case.public_id}"
+        make_ticket(ids.emma_account, waits_for_customer=True)
+    response = visit(login, "/customer")
+    [first, second] = needs(response)
+    assert first == (
+        "Choose how to pay your payment plan The shop agreed to it. "
+        "The first instalment of € 40.33 is due on 31 January 2027. Choose how to pay"
+    )
+    assert second.startswith("1 conversation waits")
+    assert f"{url}/method" in links(response)
+    # Who may not choose is led to the case.
+    with on_stage():
+        bram = sa.select(Membership).where(Membership.person_id == ids.bram)
+        db.session.scalars(bram).one().role = Role.READ_ONLY
+    response = visit(login, "/customer", who="bram")
+    assert needs(response)[0].endswith("Show payment plan")
+    assert url in links(response) and f"{url}/method" not in links(response)
+
+
+def test_in_dutch(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        add_plan(ids)
+    response = visit(login, "/customer", headers={"Accept-Language": "nl"})
+    assert needs(response) == [
+        "Je betaalt in termijnen Volgende: € 40,33 op 31 januari 2027 Betalingsregeling bekijken"
+    ]
+
+
+def test_home_and_list_cost_as_many_statements_as_without_and_the_page_one_more(
+    app: Any, login: Any, on_stage: Any, ids: Any
+) -> None:
+    with on_stage():
+        invoice = page_of(add_plan(ids))
+    # The plan of an invoice is asked for where there is a case: every other page would pay for it more dearly.
+    for address, most in (("/customer", 7), ("/customer/invoices", 5), (invoice, 7)):
+        emma = login("emma", now=AGREED)
+        with clock.frozen(AGREED):
+            emma.get(address)
+            with counted(app) as statements:
+                emma.get(address)
+        assert len(statements) <= most, statements
