@@ -62,6 +62,8 @@ def follow_payments(*, documents: Sequence[Document], now: datetime) -> None:
     ids = {document.id for document in documents}
     of_fees = {document.case_id for document in documents if document.case_id is not None}
     running = sa.select(CollectionCase.id).where(
+        # The account is implied, but found by an index.
+        CollectionCase.customer_id.in_({document.customer_id for document in documents}),
         sa.or_(CollectionCase.document_id.in_(ids), CollectionCase.id.in_(of_fees)),
         CollectionCase.status.in_(CASE_RUNNING),
     )

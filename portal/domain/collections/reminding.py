@@ -67,6 +67,8 @@ def _check(document: Document) -> None:
     if is_disputed(document):
         raise Conflict(_l("The customer objects to this invoice. Answer that first."))
     quiet = sa.select(CollectionCase.id).where(
+        # The account is implied, but found by an index.
+        CollectionCase.customer_id == document.customer_id,
         sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
         CollectionCase.status.in_(_QUIET),
     )
