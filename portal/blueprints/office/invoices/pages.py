@@ -21,6 +21,7 @@ from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import AllocationState, Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
+from portal.domain.invoices.taking_back import Planned
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.queries import list_payments_of
 
@@ -119,6 +120,7 @@ def show(found: Found) -> dict[str, Any]:
     document, customer = found.document, found.customer
     payments = list_payments_of(document.id) if found.is_issued and not found.is_credit_note else []
     uses = spending.list_uses(document.id) if found.is_issued and not found.is_credit_note else []
+    notes = queries.list_credit_notes(document) if found.is_issued and not found.is_credit_note else []
     today = clock.today(current_shop().time_zone)
     return {
         "document": document,
@@ -137,7 +139,7 @@ def show(found: Found) -> dict[str, Any]:
         and not found.is_credit_note
         and not is_disputed(document),
         "is_issued": found.is_issued,
-        "reference": format_rf(document.reference) if document.reference else "",
+        "reference": format_rf(document.reference) if document.reference and not found.is_credit_note else "",
         "lines": lines_of(document),
         "vat_groups": [
             SimpleNamespace(
@@ -151,17 +153,56 @@ def show(found: Found) -> dict[str, Any]:
         ],
         "sums": [
             (label, -minor)
-            for label, minor in ((_("Credited"), document.credited_minor), (_("Paid"), document.paid_minor))
+            for label, minor in (
+                (_("Taken off by credit notes"), document.credited_minor),
+                (_("Paid"), document.paid_minor),
+            )
             if minor
         ],
-        "credit_notes": queries.list_credit_notes(document)
-        if found.is_issued and not found.is_credit_note
-        else [],
+        "credit_notes": notes,
+        # What was credited whole is not offered to be credited again.
+        "has_left": document.total_minor > sum(note.total_minor for note in notes),
+        "corrects": queries.get_corrected(document) if found.is_credit_note else None,
         "history": _history(document, payments, uses),
         "link": payment_url(document) if found.is_issued and not found.is_credit_note else None,
         "pdf_url": url_for("office.invoices.download", public_id=document.public_id)
         if found.file is not None
         else None,
+    }
+
+
+def planned(found: Found, what: Planned) -> dict[str, Any]:
+    """What the page shows that asks before a credit note is made."""
+    document, totals = found.document, what.counted.totals
+    return {
+        "document": document,
+        "customer": found.customer,
+        "token": what.token,
+        "lines": [
+            SimpleNamespace(
+                description=line.description,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                vat_category=line.vat_category,
+                vat_rate=line.vat_rate,
+                amount_minor=sums.gross if document.prices_include_vat else sums.net,
+            )
+            for line, sums in zip(what.lines, totals.lines, strict=True)
+        ],
+        "net_minor": totals.net,
+        "vat_groups": [
+            SimpleNamespace(
+                category=group.category,
+                label=None if group.category in TAXED else group.category.label,
+                rate=group.rate,
+                net_minor=group.net,
+                vat_minor=group.vat,
+            )
+            for group in totals.groups
+        ],
+        "total_minor": what.counted.total_minor,
+        "off_minor": what.counted.off_minor,
+        "kept_minor": what.counted.kept_minor,
     }
 
 
