@@ -566,7 +566,7 @@ FORMS: dict[str, Form] = {
     ),
     "credit": Form(
         lambda t: f"/office/invoices/{t.invoice}/credit",
-        {"amount-1": "-1", "note": "", "told": "1.1.1"},
+        {"amount-1": "-1", "note": "", "told": ""},
         {
             # Beside an amount that cannot be: a tick is a tick whatever it says.
             "everything": ("x",),
@@ -574,7 +574,7 @@ FORMS: dict[str, Form] = {
             "amount-1": AMOUNTS,
             "quantity-1": ("-1", "0", "x", "NaN", "1e3", "9" * 400, HUGE, "1\0", "\u0661"),
             "note": (HUGE, "a\0b"),
-            "told": ("", "x", "-1", "9" * 50, HUGE, "\0", "\u0661"),
+            "told": ("x", "-1", "9" * 51, HUGE, "\0", "\u0661"),
         },
         by_staff=True,
         keeps="amount-1",

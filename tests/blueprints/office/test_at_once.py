@@ -135,6 +135,7 @@ def test_money_typed_once_is_booked_once_and_lines_are_taken_back_once(here: tup
     def check() -> None:
         assert count(Payment, Payment.idempotency_key == f"staff-{received.key}") == 1
         assert count(Document, Document.original_id == made, Document.kind == DocumentKind.CREDIT_NOTE) == 1
+        assert count(MailMessage, MailMessage.name == "credit_note_issued") == 1
         document = db.session.get_one(Document, made)
         assert (document.paid_minor, document.credited_minor, document.open_minor) == (5000, 6050, 1050)
         assert find_imbalances() == []

@@ -153,10 +153,23 @@ def test_what_was_paid_becomes_credit(login: Any, on_stage: Any, ids: Any, invoi
         [("2026-0001", 12100, 0, "paid"), ("C2026-0001", 6050, 0, "paid")],
         3950,
     )
+    shown = saskia.get(invoice.removesuffix("/credit"))
+    assert "€ 21.00 taken off this invoice, € 39.50 became the customer’s credit" in text(shown)
+    assert "€ 60.50 of this invoice was credited, by credit note C2026-0001." in text(shown)
+    (way,) = [a.attrib["href"] for a in find_all(parse(shown.text), "a") if text_of(a) == "C2026-0001"]
+    note = text(saskia.get(way))
+    for words in (
+        "On invoice2026-0001",
+        "Taken off the invoice€ 21.00",
+        "Became the customer’s credit€ 39.50",
+        "Total credited€ 60.50",
+    ):
+        assert words in note, words
+    assert "Reference" not in note and "Due" not in note
     assert make(saskia, invoice, everything="y").status_code == 303
-    assert (
-        books(on_stage, ids)[0][0] == ("2026-0001", 12100, 0, "credited") and books(on_stage, ids)[1] == 10000
-    )
+    assert "Make a credit note" not in text(saskia.get(invoice.removesuffix("/credit")))
+    documents, credit = books(on_stage, ids)
+    assert (documents[0], credit) == (("2026-0001", 12100, 0, "credited"), 10000)
 
 
 def test_a_part_of_a_line_by_pieces_and_by_amount(login: Any, on_stage: Any, ids: Any, chairs: str) -> None:
