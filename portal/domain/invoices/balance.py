@@ -152,7 +152,7 @@ def _balance(document: Any, sums: Any) -> Balance:
     return Balance(paid, credited, under_way, left, state)
 
 
-def _sum(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+def _sum(column: Any) -> sa.ColumnElement[int]:
     return sa.func.coalesce(sa.func.sum(column), 0)
 
 

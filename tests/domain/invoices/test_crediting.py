@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core.errors import DomainError
-from portal.domain.invoices.balance import find_imbalances, rebalance_all
+from portal.domain.invoices.balance import compute_balance, find_imbalances, rebalance_all
 from portal.domain.invoices.crediting import credit_invoice, creditable
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentStatus, ListState
@@ -20,7 +20,8 @@ from portal.domain.shops.models import Shop
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import ACTOR, attempt, book, credit, reverse
-from tests.statements import counted
+from tests.rows import write_invoices
+from tests.statements import counted, plans
 
 Stage = Callable[..., Any]
 
@@ -102,6 +103,17 @@ def test_many_are_balanced_with_no_statement_more(app: Flask, on_stage: Stage, i
         with counted(app) as found:
             rebalance_all(invoices, now=START)
         assert len(found) == len(invoices), "one for each"
+
+
+def test_the_notes_of_a_document_are_found_by_their_index(app: Flask, on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        write_invoices(ids.shop, ids.emma_account, 1_000)
+        invoice = db.session.scalars(sa.select(Document).limit(1)).one()
+        with plans(app) as found:
+            compute_balance(invoice)
+    [plan] = found
+    # Of a shop without one PostgreSQL knows that its index of credit notes is empty.
+    assert "ix_documents_original_id" in plan or "ix_documents_credit_notes" in plan, plan
 
 
 def test_no_more_is_taken_back_than_was_billed(on_stage: Stage, ids: Ids) -> None:

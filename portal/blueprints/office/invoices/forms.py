@@ -151,7 +151,7 @@ class DraftForm(PortalForm):
                     yield message, field.id if name == "note" else None
 
 
-def _read(field: Any, parse: Callable[[str], Decimal]) -> Any:
+def _read(field: Any, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(field.data or "")
     except DomainError as error:
@@ -307,4 +307,5 @@ def credit_form(left: Sequence[Left]) -> CreditForm:
                 validators=[Length(max=40, message=TOO_LONG)],
                 render_kw={"inputmode": "decimal", "autocomplete": "off"},
             )
-    return type("CreditFormOfLines", (CreditForm,), fields)()
+    made: CreditForm = type("CreditFormOfLines", (CreditForm,), fields)()
+    return made
