@@ -145,7 +145,7 @@ def _balance(document: Any, sums: Any) -> Balance:
     left = document.total_minor - paid - credited
     if left <= 0:
         # What was paid before its notes became credit: it is taken back all the same.
-        is_taken_back = max(credited, int(sums.noted)) >= document.total_minor > 0
+        is_taken_back = int(sums.noted) >= document.total_minor > 0
         state = ListState.CREDITED if is_taken_back else ListState.PAID
     else:
         state = ListState.PENDING if under_way >= left else ListState.UNPAID

@@ -167,11 +167,7 @@ def plan_amounts(document: Document, wanted: Sequence[tuple[DocumentLine, int]])
     """
     left = {each.position: each.amount_minor for each in lines_left(document)}
     rests = rests_of(document)
-    # Of a discount, which is below zero, no more either.
-    amounts = {
-        line.position: (min if amount > 0 else max)(amount, left.get(line.position, 0))
-        for line, amount in wanted
-    }
+    amounts = {line.position: _within(amount, left.get(line.position, 0)) for line, amount in wanted}
     for rate, rest in rests.items():
         own = [line.position for line, _amount in wanted if _rate(line) == rate]
         total, room = sum(amounts[position] for position in own), _amount_left(document, rest)
@@ -187,6 +183,11 @@ def plan_amounts(document: Document, wanted: Sequence[tuple[DocumentLine, int]])
             amounts[max(amounts, key=amounts.__getitem__)] -= 1
     counted = count_note(document, lines, rests)
     return Planned(tuple(lines), counted, most) if counted.total_minor > 0 else None
+
+
+def _within(amount: int, left: int) -> int:
+    """An amount as far as so much is left; of a discount, which is below zero, no more either."""
+    return min(amount, max(0, left)) if amount > 0 else max(amount, min(0, left))
 
 
 def _parts(wanted: Sequence[tuple[DocumentLine, int]], amounts: Mapping[int, int]) -> list[LineInput]:

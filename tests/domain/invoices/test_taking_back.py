@@ -251,6 +251,62 @@ def test_an_amount_and_then_the_rest(on_stage: Stage, ids: Ids) -> None:
         assert left_of(invoice) == [2]
 
 
+@pytest.mark.parametrize("include_vat", [False, True])
+def test_no_more_of_a_rate_is_credited_than_was_billed_at_it(
+    on_stage: Stage, ids: Ids, include_vat: bool
+) -> None:
+    with on_stage():
+        invoice = issue(
+            ids, [*lines_of(1000), *lines_of(1000, rate="9", category=REDUCED)], include_vat=include_vat
+        )
+        wrong = (
+            lines_of(1001),
+            lines_of(1001, rate="9", category=REDUCED),
+            lines_of(1, rate="0", category=ZERO),
+            lines_of(600, 600),
+        )
+        for lines in wrong:
+            with pytest.raises(DomainError, match="more than is left of this invoice"):
+                credit_invoice(invoice, lines, note="", **parties(ids))
+        assert creditable(invoice) == invoice.total_minor
+        credit_invoice(invoice, lines_of(1000), note="", **parties(ids))
+        with pytest.raises(DomainError, match="more than is left of this invoice"):
+            credit_invoice(invoice, lines_of(1), note="", **parties(ids))
+
+
+def test_the_whole_amount_is_the_whole_line(on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        invoice = issue(ids, [LineInput("Chairs", Decimal(10), Decimal(1210), Decimal(21))], include_vat=True)
+        [made] = take(ids, invoice, [Part(1, amount_minor=12100)]).lines
+        assert (made.quantity, made.unit_price, made.gross_minor) == (10, 1210, 12100)
+
+
+def test_amounts_that_are_worked_out_are_no_more_than_what_is_left(on_stage: Stage, ids: Ids) -> None:
+    def planned(*amounts: int) -> list[Decimal] | None:
+        wanted = list(zip(invoice.lines, amounts, strict=True))
+        found = taking_back.plan_amounts(invoice, wanted)
+        return None if found is None else [line.unit_price for line in found.lines]
+
+    with on_stage():
+        # Two lines and a discount at one rate, and a line at another.
+        low = lines_of(1000, rate="9", category=REDUCED)
+        invoice = issue(ids, [*lines_of(3000, 1000, -500), *low], include_vat=True)
+        assert planned(1500, 500, -250, 500) == [1500, 500, -250, 500]
+        assert planned(9000, 500, -900, 0) == [3000, 500, -500], (
+            "and none of a line of which nothing is wanted"
+        )
+        take(ids, invoice, [Part(1, amount_minor=2900)])
+        assert planned(1500, 0, -500, 0) is None, "100 less a discount of 500 is nothing to give back"
+        note_as_before(ids, invoice, lines_of(500))
+        assert planned(50, 500, 0, 200) == [9, 91, 200], "100 are left of their rate"
+        assert planned(0, 0, 0, 0) is None
+        # The whole is less than one of its rates, as the discount is at another.
+        invoice = issue(
+            ids, [*lines_of(3000), *lines_of(-1000, rate="9", category=REDUCED)], include_vat=True
+        )
+        assert planned(1500, 0) == [1500] and planned(3000, 0) == [2000]
+
+
 def test_two_lines_that_say_the_same_are_told_apart(on_stage: Stage, ids: Ids) -> None:
     with on_stage():
         invoice = issue(ids, [*lines_of(100), *lines_of(300)], include_vat=True)
@@ -356,6 +412,12 @@ def test_parts_never_come_to_more_than_the_invoice_and_all_of_them_to_it(
             for rate, (net, tax) in taken.items():
                 assert 0 <= net <= billed[rate][0] and 0 <= tax <= billed[rate][1]
             assert all(sum(line.gross_minor for line in note.lines) == note.total_minor for note in notes)
+        left_of_lines = {each.position: each.amount_minor for each in taking_back.lines_left(invoice)}
+        amounts = [(line, data.draw(st.integers(0, 20_000_000))) for line in invoice.lines]
+        if (planned := taking_back.plan_amounts(invoice, amounts)) is not None:
+            for line in planned.lines:
+                assert 0 < line.unit_price <= left_of_lines[line.original_position or 0]
+            assert 0 < planned.counted.total_minor <= creditable(invoice)
         while creditable(invoice):
             notes.append(take(ids, invoice, left_of(invoice)))
         assert of_groups(*notes) == {rate: sums for rate, sums in billed.items() if rate in of_groups(*notes)}
