@@ -262,6 +262,26 @@ def look_at_a_credit_note(walk: Walk) -> None:
     raise AssertionError("the demo has no credit note of Emma's on its first page")
 
 
+def look_at_crediting(walk: Walk, invoice: str) -> None:
+    """The form with nothing in it and with a part of a line, the page that asks, the note, and then its invoice."""
+    page = walk.page
+    walk.open(f"{invoice}/credit", "office-credit")
+    page.click("main form .btn-primary")
+    walk.look("office-credit-errors")
+    page.click("details.part summary >> nth=0")
+    page.fill("details.part input[name^=amount] >> nth=0", "1")
+    walk.look("office-credit-part")
+    page.click("main form .btn-primary")
+    expect(page.locator("input[name=told]")).to_have_count(1)
+    walk.look("office-credit-sure")
+    page.click("main form .btn-primary")
+    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
+    walk.look("office-credit-note")
+    page.click(".facts a >> nth=1")
+    expect(page.locator("#credit-notes")).to_be_visible()
+    walk.look("office-credited")
+
+
 def look_at_files(walk: Walk) -> None:
     """The invoices of a year being made and ready, and a statement that cannot be."""
     page, files = walk.page, "/customer/invoices/files"
@@ -418,11 +438,11 @@ def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
     invoice = window.path
     for step in ("payment", "credit"):
         walk.open(f"{invoice}/{step}", f"office-{step}")
+    look_at_crediting(walk, invoice)
     walk.open(f"{invoice}/payment", "office-payment")
     page.fill("input[name=amount]", "x")
     page.click("main form .btn-primary")
     walk.look("office-payment-errors")
-    look_at_crediting(walk, invoice)
     look_at_a_draft(walk)
     walk.open("/office/notifications", "office-notifications")
     page.click("th a >> nth=0")
@@ -463,26 +483,6 @@ def look_at_decisions(walk: Walk, demo: Installation) -> None:
     page.fill("main textarea", "")
     page.click("main form .btn-danger")
     walk.look("office-decide-errors")
-
-
-def look_at_crediting(walk: Walk, invoice: str) -> None:
-    """The form with nothing in it and with a part of a line, the page that asks, the note, and then its invoice."""
-    page = walk.page
-    walk.open(f"{invoice}/credit", "office-credit")
-    page.click("main form .btn-primary")
-    walk.look("office-credit-errors")
-    page.click("details.part summary >> nth=0")
-    page.fill("details.part input[name^=amount] >> nth=0", "1")
-    walk.look("office-credit-part")
-    page.click("main form .btn-primary")
-    expect(page.locator("input[name=told]")).to_have_count(1)
-    walk.look("office-credit-sure")
-    page.click("main form .btn-primary")
-    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
-    walk.look("office-credit-note")
-    page.click(".facts a >> nth=1")
-    expect(page.locator("#credit-notes")).to_be_visible()
-    walk.look("office-credited")
 
 
 def look_at_a_draft(walk: Walk) -> None:

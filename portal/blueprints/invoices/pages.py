@@ -21,7 +21,7 @@ from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
 from portal.domain.collections.queries import case_of
-from portal.domain.invoices import disputing, queries, rendering, spending, together
+from portal.domain.invoices import crediting, disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
 from portal.domain.orders.queries import order_label
 from portal.domain.payments import choices
@@ -182,7 +182,7 @@ def invoice_page(
 
 def _corrects(note: Document) -> SimpleNamespace | None:
     """The invoice that a credit note is on, and what became of the note."""
-    found = queries.get_corrected(note)
+    found = crediting.get_corrected(note)
     if found is None:
         return None
     return SimpleNamespace(
@@ -272,8 +272,7 @@ def _facts(document: Document) -> SimpleNamespace:
         public_id=document.public_id,
         number=document.number,
         title=f"{document.kind.label} {document.number}",
-        badge=queries.badge_of(document, today) if not is_note else None,
-        is_note=is_note,
+        badge=queries.badge_of(document, today) if document.kind is not DocumentKind.CREDIT_NOTE else None,
         issue_date=document.issue_date,
         due_date=document.due_date if not is_note else None,
         # One to pay by, so a credit note shows none.
@@ -284,6 +283,7 @@ def _facts(document: Document) -> SimpleNamespace:
         open_minor=document.open_minor,
         days_overdue=queries.days_overdue(document.list_state, document.due_date, today),
         note=document.note,
+        is_note=is_note,
     )
 
 

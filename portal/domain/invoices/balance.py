@@ -135,6 +135,15 @@ def noted_minor(document_id: Any) -> sa.ColumnElement[int]:
     )
 
 
+def off_minor(note_id: Any) -> sa.ColumnElement[int]:
+    """What a credit note took off what was open of its invoice, as a scalar subquery; the rest of it is credit."""
+    return (
+        sa.select(_sum(Allocation.amount_minor))
+        .where(Allocation.credit_note_id == note_id, Allocation.state == AllocationState.BOOKED)
+        .scalar_subquery()
+    )
+
+
 def _balance(document: Any, sums: Any) -> Balance:
     """The balance of a document, or of a row with its ``kind``, ``status`` and ``total_minor``."""
     if document.kind is DocumentKind.CREDIT_NOTE:

@@ -15,7 +15,7 @@ from portal.core.audit import Actor
 from portal.core.errors import DomainError
 from portal.domain.invoices import mails
 from portal.domain.invoices.actions import issue_invoice
-from portal.domain.invoices.balance import noted_minor, rebalance
+from portal.domain.invoices.balance import noted_minor, off_minor, rebalance
 from portal.domain.invoices.drafts import LineInput, create_draft
 from portal.domain.invoices.models import (
     Allocation,
@@ -65,6 +65,15 @@ def rests_of(document: Document) -> dict[tuple[vat.VatCategory, Decimal], vat.Re
             group.net_minor - int(taken.net if taken else 0), group.vat_minor - int(taken.vat if taken else 0)
         )
     return rests
+
+
+def get_corrected(note: Document) -> Any:
+    """What a credit note corrects, and how: public_id, number and kind of the invoice, and the note's off_minor."""
+    return db.session.execute(
+        sa.select(
+            Document.public_id, Document.number, Document.kind, off_minor(note.id).label("off_minor")
+        ).where(Document.id == note.original_id)
+    ).one_or_none()
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,8 @@ from portal.core.counting import BADGE, CARD, count_up_to
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.statements import Run, Statement, bound
-from portal.domain.invoices.balance import badge
+from portal.domain.invoices.balance import badge, off_minor
 from portal.domain.invoices.models import (
-    Allocation,
-    AllocationState,
     Badge,
     Document,
     DocumentFile,
@@ -314,7 +312,7 @@ def list_credit_notes(document: Document) -> Sequence[Any]:
             Document.issue_date,
             Document.total_minor,
             Document.currency,
-            _off_minor(Document.id).label("off_minor"),
+            off_minor(Document.id).label("off_minor"),
         )
         .where(
             Document.original_id == document.id,
@@ -323,23 +321,6 @@ def list_credit_notes(document: Document) -> Sequence[Any]:
         )
         .order_by(Document.id)
     ).all()
-
-
-def get_corrected(note: Document) -> Any:
-    """What a credit note corrects, and how: public_id, number and kind of the invoice, and the note's off_minor."""
-    return db.session.execute(
-        sa.select(
-            Document.public_id, Document.number, Document.kind, _off_minor(note.id).label("off_minor")
-        ).where(Document.id == note.original_id)
-    ).one_or_none()
-
-
-def _off_minor(note_id: Any) -> sa.ColumnElement[int]:
-    return (
-        sa.select(sa.func.coalesce(sa.func.sum(Allocation.amount_minor), 0))
-        .where(Allocation.credit_note_id == note_id, Allocation.state == AllocationState.BOOKED)
-        .scalar_subquery()
-    )
 
 
 def open_summary(customer_id: int, *, mode: Mode, today: date) -> OpenSummary:

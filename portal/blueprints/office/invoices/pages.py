@@ -15,13 +15,12 @@ from portal.core import clock
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
-from portal.domain.invoices import queries, spending
+from portal.domain.invoices import crediting, queries, spending, taking_back
 from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import AllocationState, Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
-from portal.domain.invoices.taking_back import Planned
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.queries import list_payments_of
 
@@ -139,6 +138,9 @@ def show(found: Found) -> dict[str, Any]:
         and not found.is_credit_note
         and not is_disputed(document),
         "is_issued": found.is_issued,
+        # What was credited whole is not offered to be credited again.
+        "has_left": document.total_minor > sum(note.total_minor for note in notes),
+        "corrects": crediting.get_corrected(document) if found.is_credit_note else None,
         "reference": format_rf(document.reference) if document.reference and not found.is_credit_note else "",
         "lines": lines_of(document),
         "vat_groups": [
@@ -160,9 +162,6 @@ def show(found: Found) -> dict[str, Any]:
             if minor
         ],
         "credit_notes": notes,
-        # What was credited whole is not offered to be credited again.
-        "has_left": document.total_minor > sum(note.total_minor for note in notes),
-        "corrects": queries.get_corrected(document) if found.is_credit_note else None,
         "history": _history(document, payments, uses),
         "link": payment_url(document) if found.is_issued and not found.is_credit_note else None,
         "pdf_url": url_for("office.invoices.download", public_id=document.public_id)
@@ -171,7 +170,7 @@ def show(found: Found) -> dict[str, Any]:
     }
 
 
-def planned(found: Found, what: Planned) -> dict[str, Any]:
+def planned(found: Found, what: taking_back.Planned) -> dict[str, Any]:
     """What the page shows that asks before a credit note is made."""
     document, totals = found.document, what.counted.totals
     return {
