@@ -127,7 +127,7 @@ class Ledger:
         related = defaultdict(list)
         for mail in self.mails:
             related[(mail.name, mail.related)].append(mail)
-        wanted = [("invoice_issued", f"document:{d.public_id}", d.number) for d in self.documents]
+        wanted = [(_mail_of(d), f"document:{d.public_id}", d.number) for d in self.documents]
         wanted += [
             ("payment_confirmation", f"payment:{p.public_id}", p.public_id)
             for p in self.payments
@@ -144,7 +144,7 @@ class Ledger:
                 elif not taken[f"<{mail.message_id}>"]:
                     yield f"{name} for {called} counts as sent, and no server has it"
         for (name, key), found in related.items():
-            if name in ("invoice_issued", "payment_confirmation"):
+            if name in ("invoice_issued", "credit_note_issued", "payment_confirmation"):
                 yield f"{len(found)} mails {name} for {key}, which did not happen"
 
     def mails_twice(self, kills: Sequence[tuple[float, str]]) -> tuple[int, list[str]]:
@@ -306,6 +306,11 @@ class Ledger:
             f"{len(self.documents)} numbers",
             [*self.numbers_wrong(), *self.audit_missing()],
         )
+
+
+def _mail_of(document: Document) -> str:
+    is_note = document.kind is DocumentKind.CREDIT_NOTE
+    return "credit_note_issued" if is_note else "invoice_issued"
 
 
 def _all(model: Any, *where: Any) -> list[Any]:

@@ -12,11 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.core import storage
+from portal.core.audit import Actor
 from portal.core.tables import Base
 from portal.core.tenancy import every_shop
 from portal.core.vat import VatCategory
 from portal.domain.catalog.models import IntervalUnit, Product, ProductKind
 from portal.domain.collections.models import CollectionCase
+from portal.domain.invoices.crediting import credit_invoice
+from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.notices.models import Audience, Notice, NoticeTarget
@@ -24,7 +27,7 @@ from portal.domain.orders.models import Download, Order, OrderLine, OrderStatus
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people.models import ContactPerson, ContactRole, Customer, CustomerKind, CustomerWord
 from portal.domain.people.words import rows_of
-from portal.domain.shops.models import Mode
+from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionStatus
 from portal.domain.tickets.models import AuthorKind, Ticket, TicketAttachment, TicketMessage
 from portal.extensions import db
@@ -434,3 +437,16 @@ def write_copies(row: Base, count: int, **varied: Callable[[int], Any]) -> None:
     if made:
         with every_shop():
             db.session.execute(sa.insert(table), made)
+
+
+def make_credit_note(invoice: Document, amount_minor: int, *, note: str = "", rate: str = "21") -> Document:
+    """A credit note on an issued invoice of so much, at one of its rates; the caller commits."""
+    return credit_invoice(
+        invoice,
+        [LineInput("Taken back", Decimal(1), Decimal(amount_minor), Decimal(rate))],
+        shop=db.session.get_one(Shop, invoice.shop_id),
+        customer=db.session.get_one(Customer, invoice.customer_id),
+        note=note,
+        now=START,
+        actor=Actor.system("test"),
+    )

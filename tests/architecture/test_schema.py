@@ -80,6 +80,9 @@ def empty_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]
     from portal.extensions import db
 
     with app.app_context():
+        # The server's database is that of all of these.
+        db.engine.dispose()
+        flask_migrate.downgrade(revision="base")
         db.engine.dispose()
 
 
@@ -138,3 +141,39 @@ def test_words_are_written_for_the_customers_there_are(
         flask_migrate.upgrade()
         with db.engine.connect() as connection:
             assert connection.execute(words).all() == before and len(before) > 6_000
+
+
+def test_what_was_credited_before_says_so(empty_app: Flask) -> None:
+    from portal.core.tenancy import shop_scope
+    from portal.domain.invoices.balance import find_imbalances
+    from portal.domain.invoices.models import Document, ListState
+    from portal.extensions import db
+    from tests.cast import make_invoice, put_on_stage
+    from tests.domain.invoices.paying import attempt, book
+    from tests.domain.invoices.test_crediting import note_on
+
+    states = sa.select(Document.list_state).where(Document.original_id.is_(None)).order_by(Document.id)
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        ids = put_on_stage()
+        with shop_scope(ids.shop):
+            for paid, noted in ((0, 100), (100, 100), (100, 60), (100, 0), (40, 0)):
+                invoice = make_invoice(ids.emma_account, amount_minor=100)
+                if paid:
+                    book(attempt(ids.emma_account, (invoice, paid)), paid)
+                if noted:
+                    note_on(invoice, noted)
+            db.session.commit()
+            after = [ListState.CREDITED] * 2 + [ListState.PAID] * 2 + [ListState.UNPAID]
+            assert db.session.scalars(states).all() == after
+        db.session.remove()
+        db.engine.dispose()
+        flask_migrate.downgrade(revision="0015")
+        with shop_scope(ids.shop):
+            before = db.session.scalars(states).all()
+            assert before == [after[0], ListState.PAID, *after[2:]]
+        db.session.remove()
+        db.engine.dispose()
+        flask_migrate.upgrade()
+        with shop_scope(ids.shop):
+            assert db.session.scalars(states).all() == after and find_imbalances() == []

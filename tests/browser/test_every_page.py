@@ -148,6 +148,7 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     walk.each_kind("/customer/invoices", "invoices")
     for status in ("unpaid", "overdue", "pending", "paid"):
         walk.open(f"/customer/invoices?status={status}", f"invoices-{status}")
+    look_at_a_credit_note(walk)
     walk.open("/customer/invoices?q=nothing-like-it", "invoices-none")
     walk.open("/customer/invoices/pay?all=1", "invoices-pay-several")
     walk.each_kind("/customer/orders", "orders")
@@ -246,6 +247,39 @@ def look_at_subscriptions(walk: Walk) -> None:
     walk.window.may_fail.add(f"{coffee}/cancel")
     page.click("main form .btn-danger")
     walk.look("subscription-cancel-errors")
+
+
+def look_at_a_credit_note(walk: Walk) -> None:
+    """The first of the list of what is paid or credited, which is on the page."""
+    page = walk.page
+    invoices = page.locator("th a.row-link").evaluate_all("all => all.map((one) => one.href)")
+    for invoice in invoices:
+        page.goto(invoice)
+        notes = page.locator("#credit-notes a.row-link")
+        if notes.count():
+            walk.open(notes.first.get_attribute("href") or "", "invoices-credit-note")
+            return
+    raise AssertionError("the demo has no credit note of Emma's on its first page")
+
+
+def look_at_crediting(walk: Walk, invoice: str) -> None:
+    """The form with nothing in it and with a part of a line, the page that asks, the note, and then its invoice."""
+    page = walk.page
+    walk.open(f"{invoice}/credit", "office-credit")
+    page.click("main form .btn-primary")
+    walk.look("office-credit-errors")
+    page.click("details.part summary >> nth=0")
+    page.fill("details.part input[name^=amount] >> nth=0", "1")
+    walk.look("office-credit-part")
+    page.click("main form .btn-primary")
+    expect(page.locator("input[name=told]")).to_have_count(1)
+    walk.look("office-credit-sure")
+    page.click("main form .btn-primary")
+    page.wait_for_url(re.compile(r"/office/invoices/[\w-]{22}$"))
+    walk.look("office-credit-note")
+    page.click(".facts a >> nth=1")
+    expect(page.locator("#credit-notes")).to_be_visible()
+    walk.look("office-credited")
 
 
 def look_at_files(walk: Walk) -> None:
@@ -408,6 +442,7 @@ def test_pages_of_the_office(demo: Installation, visit: OpenWindow) -> None:
     invoice = window.path
     for step in ("payment", "credit"):
         walk.open(f"{invoice}/{step}", f"office-{step}")
+    look_at_crediting(walk, invoice)
     walk.open(f"{invoice}/payment", "office-payment")
     page.fill("input[name=amount]", "x")
     page.click("main form .btn-primary")

@@ -306,7 +306,7 @@ STAFF: dict[Key, CustomerCase] = {
     ),
     ("office.invoices.credit", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.invoice}/credit"),
     ("office.invoices.credit", "POST"): CustomerCase(
-        lambda t: f"/office/invoices/{t.invoice}/credit", {"lines": "1", "left": "12100"}
+        lambda t: f"/office/invoices/{t.invoice}/credit", {"whole-1": "y", "told": "12100.12100.12100"}
     ),
     ("office.notifications.index", "GET"): _list("/office/notifications"),
     ("office.notifications.create", "GET"): _list("/office/notifications/new"),

@@ -575,13 +575,18 @@ FORMS: dict[str, Form] = {
     ),
     "credit": Form(
         lambda t: f"/office/invoices/{t.invoice}/credit",
-        {"lines": "7", "note": "", "left": "12100"},
+        {"amount-1": "-1", "note": "", "told": ""},
         {
-            "lines": ("", "x", "0", "2", "-1", "9" * 400, HUGE, "\0", "\u0661"),
+            # Beside an amount that cannot be: a tick is a tick whatever it says.
+            "everything": ("x",),
+            "whole-1": ("x",),
+            "amount-1": AMOUNTS,
+            "quantity-1": ("-1", "0", "x", "NaN", "1e3", "9" * 400, HUGE, "1\0", "\u0661"),
             "note": (HUGE, "a\0b"),
-            "left": ("", "x", "-1", HUGE, "\0", "\u0661"),
+            "told": ("x", "-1", "9" * 51, HUGE, "\0", "\u0661"),
         },
         by_staff=True,
+        keeps="amount-1",
     ),
     "new notification": Form(
         lambda t: "/office/notifications/new",

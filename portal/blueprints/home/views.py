@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,16 +44,10 @@ def index() -> ResponseReturnValue:
         if account.can(Permission.SUBSCRIPTIONS)
         else []
     )
-    owed = (
-        invoices.open_summary(
-            account.customer_id,
-            mode=mode,
-            today=here.today,
-            **({"planned": in_instalments(), "also": nearest_plan} if numbers.get("has_plan") else {}),
-        )
-        if account.can(Permission.INVOICES)
-        else None
-    )
+    owed = None
+    if account.can(Permission.INVOICES):
+        read = partial(invoices.open_summary, account.customer_id, mode=mode, today=here.today)
+        owed = read(planned=in_instalments(), also=nearest_plan) if numbers.get("has_plan") else read()
     recent = (
         orders.list_recent_orders(account.customer_id, mode=mode) if account.can(Permission.ORDERS) else []
     )

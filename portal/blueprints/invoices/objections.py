@@ -35,8 +35,12 @@ def refund(public_id: str) -> ResponseReturnValue:
     form = RefundForm(data={"subject": usual})
     if not form.is_submitted():
         asked, refundable = also["refund_ticket"] is not None, int(also["refundable_minor"])
-        possible = not asked and refunds.is_refundable(document, refundable)
-        return _refund_page(document, form) if possible else _back(document)
+        if asked:
+            return _back(document)
+        if not refunds.is_refundable(document, refundable):
+            flash(str(refunds.NOT_POSSIBLE), "info")
+            return _back(document)
+        return _refund_page(document, form)
     if not form.validate():
         return _refund_page(document, form), 422
     try:
@@ -71,8 +75,12 @@ def dispute(public_id: str) -> ResponseReturnValue:
     document, _also = _load(public_id)
     form = DisputeForm(_lines(document))
     if not form.is_submitted():
-        possible = disputes.is_disputable(document) and not disputing.is_disputed(document)
-        return _dispute_page(document, form) if possible else _back(document)
+        if disputing.is_disputed(document):
+            return _back(document)
+        if not disputes.is_disputable(document):
+            flash(str(disputes.NOT_POSSIBLE), "info")
+            return _back(document)
+        return _dispute_page(document, form)
     if not form.validate():
         return _dispute_page(document, form), 422
     try:

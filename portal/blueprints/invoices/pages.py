@@ -23,7 +23,7 @@ from portal.core.templating import language
 from portal.core.vat import TAXED
 from portal.domain.collections.planned import next_instalment
 from portal.domain.collections.queries import case_of
-from portal.domain.invoices import disputing, queries, rendering, spending, together
+from portal.domain.invoices import crediting, disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
 from portal.domain.invoices.spending import Use
 from portal.domain.orders.queries import order_label
@@ -164,9 +164,12 @@ def invoice_page(
                 pdf_url=url_for("invoices.download", public_id=note.public_id, save=1),
                 issue_date=note.issue_date,
                 total_minor=-note.total_minor,
+                off_minor=int(note.off_minor),
+                kept_minor=note.total_minor - int(note.off_minor),
             )
             for note in whole.credit_notes
         ],
+        "corrects": _corrects(document) if document.kind is DocumentKind.CREDIT_NOTE else None,
         "history": _history(
             document, payments, spending.list_uses(document.id) if also["credit_uses"] else []
         ),
@@ -190,6 +193,19 @@ def invoice_page(
             else None
         ),
     }
+
+
+def _corrects(note: Document) -> SimpleNamespace | None:
+    """The invoice that a credit note is on, and what became of the note."""
+    found = crediting.get_corrected(note)
+    if found is None:
+        return None
+    return SimpleNamespace(
+        title=f"{found.kind.label} {found.number}",
+        url=url_for("invoices.show", public_id=found.public_id),
+        off_minor=int(found.off_minor),
+        kept_minor=note.total_minor - int(found.off_minor),
+    )
 
 
 def lines_of(document: Document) -> list[SimpleNamespace]:
@@ -305,6 +321,7 @@ def _case(document: Document, also: dict[str, Any], instalment: tuple[date, int]
 def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
     """``next_on``: the day of the next instalment where it is paid in those; only then is it late."""
     today = clock.today(current_shop().time_zone)
+    is_note = document.kind is DocumentKind.CREDIT_NOTE
     return SimpleNamespace(
         public_id=document.public_id,
         number=document.number,
@@ -313,8 +330,9 @@ def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
         if document.kind is not DocumentKind.CREDIT_NOTE
         else None,
         issue_date=document.issue_date,
-        due_date=document.due_date if document.kind is not DocumentKind.CREDIT_NOTE else None,
-        reference=format_rf(document.reference) if document.reference else "",
+        due_date=document.due_date if not is_note else None,
+        # One to pay by, so a credit note shows none.
+        reference=format_rf(document.reference) if document.reference and not is_note else "",
         currency=document.currency,
         net_minor=document.net_minor,
         total_minor=document.total_minor,
@@ -322,13 +340,14 @@ def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
         next_on=next_on,
         days_overdue=queries.days_overdue(document.list_state, next_on or document.due_date, today),
         note=document.note,
+        is_note=is_note,
     )
 
 
 def sums_of(document: Document) -> list[tuple[str, int]]:
     sums = []
     if document.credited_minor:
-        sums.append((_("Credited"), -document.credited_minor))
+        sums.append((_("Taken off by credit notes"), -document.credited_minor))
     if document.paid_minor:
         sums.append((_("Paid"), -document.paid_minor))
     return sums
@@ -428,7 +447,9 @@ def _history(
     events = [_payment_event(payment, amount) for payment, amount in payments]
     events += [_credit_event(document, use) for use in uses]
     if document.finalised_at is not None:
-        events.append(Event("file-text", _("Invoice issued"), None, document.finalised_at))
+        is_note = document.kind is DocumentKind.CREDIT_NOTE
+        title = _("Credit note made") if is_note else _("Invoice issued")
+        events.append(Event("file-text", title, None, document.finalised_at))
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 

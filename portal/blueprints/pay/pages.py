@@ -85,7 +85,10 @@ def link_page(
 def document_page(document: Document) -> dict[str, Any]:
     """What both faces of a link show of its document."""
     today = clock.today(current_shop().time_zone)
-    paid = document.total_minor - document.open_minor
+    sums = (
+        (_("Taken off by credit notes"), document.credited_minor),
+        (_("Paid so far"), document.paid_minor),
+    )
     return {
         "invoice": SimpleNamespace(
             title=f"{document.kind.label} {document.number}",
@@ -120,7 +123,7 @@ def document_page(document: Document) -> dict[str, Any]:
             )
             for group in document.vat_groups
         ],
-        "sums": [(_("Paid so far"), -paid)] if paid else [],
+        "sums": [(label, -minor) for label, minor in sums if minor],
     }
 
 

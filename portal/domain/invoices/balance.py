@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.core import signals
 from portal.domain.invoices.models import (
@@ -87,19 +88,24 @@ def _write(document: Document, balance: Balance, *, now: datetime) -> bool:
 
 @dataclass(frozen=True)
 class _Sums:
-    """What allocations come to, in minor units."""
+    """What allocations and credit notes come to, in minor units.
+
+    ``noted`` is all that credit notes took back, ``credited`` the part of it that was open at the time.
+    """
 
     paid: int
     credited: int
     pending: int
+    noted: int
 
 
-NOTHING = _Sums(0, 0, 0)
+NOTHING = _Sums(0, 0, 0, 0)
 
 
 def compute_balance(document: Document) -> Balance:
     """The balance as the allocations say it."""
-    sums = db.session.execute(sa.select(*_sums()).where(Allocation.document_id == document.id)).one()
+    noted = noted_minor(document.id).label("noted")
+    sums = db.session.execute(sa.select(*_sums(), noted).where(Allocation.document_id == document.id)).one()
     return _balance(document, sums)
 
 
@@ -115,6 +121,29 @@ def _sums() -> tuple[sa.ColumnElement[int], ...]:
     )
 
 
+def noted_minor(document_id: Any) -> sa.ColumnElement[int]:
+    """How much of a document its credit notes took back, what became credit among it, as a scalar subquery."""
+    note = aliased(Document)
+    return (
+        sa.select(_sum(note.total_minor))
+        .where(
+            note.original_id == document_id,
+            note.kind == DocumentKind.CREDIT_NOTE,
+            note.number.is_not(None),
+        )
+        .scalar_subquery()
+    )
+
+
+def off_minor(note_id: Any) -> sa.ColumnElement[int]:
+    """What a credit note took off what was open of its invoice, as a scalar subquery; the rest of it is credit."""
+    return (
+        sa.select(_sum(Allocation.amount_minor))
+        .where(Allocation.credit_note_id == note_id, Allocation.state == AllocationState.BOOKED)
+        .scalar_subquery()
+    )
+
+
 def _balance(document: Any, sums: Any) -> Balance:
     """The balance of a document, or of a row with its ``kind``, ``status`` and ``total_minor``."""
     if document.kind is DocumentKind.CREDIT_NOTE:
@@ -124,13 +153,15 @@ def _balance(document: Any, sums: Any) -> Balance:
     paid, credited, under_way = int(sums.paid), int(sums.credited), int(sums.pending)
     left = document.total_minor - paid - credited
     if left <= 0:
-        state = ListState.CREDITED if credited >= document.total_minor > 0 else ListState.PAID
+        # What was paid before its notes became credit: it is taken back all the same.
+        is_taken_back = int(sums.noted) >= document.total_minor > 0
+        state = ListState.CREDITED if is_taken_back else ListState.PAID
     else:
         state = ListState.PENDING if under_way >= left else ListState.UNPAID
     return Balance(paid, credited, under_way, left, state)
 
 
-def _sum(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+def _sum(column: Any) -> sa.ColumnElement[int]:
     return sa.func.coalesce(sa.func.sum(column), 0)
 
 
@@ -151,8 +182,9 @@ def find_imbalances() -> list[tuple[Document, Balance]]:
         Document.open_minor,
         Document.list_state,
     )
+    noted = noted_minor(Document.id).label("noted")
     rows = db.session.execute(
-        sa.select(Document.id, Document.kind, Document.status, Document.total_minor, *stored, *_sums())
+        sa.select(Document.id, Document.kind, Document.status, Document.total_minor, *stored, *_sums(), noted)
         .outerjoin(Allocation, Allocation.document_id == Document.id)
         .group_by(Document.id)
         .order_by(Document.id)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
@@ -12,8 +14,9 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit, vat
 from portal.core.audit import Actor
 from portal.core.errors import DomainError
+from portal.domain.invoices import mails
 from portal.domain.invoices.actions import issue_invoice
-from portal.domain.invoices.balance import rebalance
+from portal.domain.invoices.balance import noted_minor, off_minor, rebalance
 from portal.domain.invoices.drafts import LineInput, create_draft
 from portal.domain.invoices.models import (
     Allocation,
@@ -31,13 +34,7 @@ from portal.extensions import db
 
 def creditable(document: Document) -> int:
     """How much of an invoice no credit note took back yet, in minor units."""
-    noted = db.session.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(Document.total_minor), 0)).where(
-            Document.original_id == document.id,
-            Document.kind == DocumentKind.CREDIT_NOTE,
-            Document.number.is_not(None),
-        )
-    )
+    noted = db.session.scalar(sa.select(noted_minor(document.id)))
     return max(0, document.total_minor - int(noted or 0))
 
 
@@ -71,6 +68,60 @@ def rests_of(document: Document) -> dict[tuple[vat.VatCategory, Decimal], vat.Re
     return rests
 
 
+def get_corrected(note: Document) -> Any:
+    """What a credit note corrects, and how: public_id, number and kind of the invoice, and the note's off_minor."""
+    return db.session.execute(
+        sa.select(
+            Document.public_id, Document.number, Document.kind, off_minor(note.id).label("off_minor")
+        ).where(Document.id == note.original_id)
+    ).one_or_none()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a credit note comes to: of its total ``off_minor`` is taken off what is open, the rest becomes credit."""
+
+    totals: vat.Totals
+    off_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        """All of it, VAT included, in minor units."""
+        return self.totals.gross
+
+    @property
+    def kept_minor(self) -> int:
+        """What becomes the customer's credit, in minor units."""
+        return self.totals.gross - self.off_minor
+
+
+def count_note(invoice: Document, lines: Sequence[LineInput], rests: vat.Rests) -> Counted:
+    """What a credit note with these lines would come to now; ``rests`` is ``rests_of`` the invoice.
+
+    Its VAT is rounded so that notes which take all of the invoice back come to its total. Raises ``DomainError`` for
+    more than is left of the invoice, in all or of one of its rates.
+    """
+    totals = note_totals(invoice, lines, rests)
+    left = max(0, sum(rest.gross for rest in rests.values()))
+    if totals.gross > left or any(_is_beyond(group, rests) for group in totals.groups):
+        raise DomainError(_l("That is more than is left of this invoice."))
+    return Counted(totals, max(0, min(totals.gross, invoice.open_minor)))
+
+
+def note_totals(invoice: Document, lines: Sequence[LineInput], rests: vat.Rests) -> vat.Totals:
+    """What these lines come to on a credit note on an invoice."""
+    return vat.compute(
+        [vat.Line(line.quantity, line.unit_price, line.vat_rate, line.vat_category) for line in lines],
+        prices_include_vat=invoice.prices_include_vat,
+        rests=rests,
+    )
+
+
+def _is_beyond(group: vat.Group, rests: vat.Rests) -> bool:
+    rest = rests.get((group.category, group.rate), vat.Rest(0, 0))
+    return group.net > max(0, rest.net) or group.vat > max(0, rest.vat)
+
+
 def credit_invoice(
     invoice: Document,
     lines: Sequence[LineInput],
@@ -80,14 +131,15 @@ def credit_invoice(
     note: str,
     now: datetime,
     actor: Actor,
-    rests: vat.Rests | None = None,
 ) -> Document:
     """A credit note on an issued invoice: taken off what is open of it, the rest is the customer's credit.
 
     For staff, runs, and what a customer's own act causes. The caller holds the customer's credit (``lock_credit``) and
-    then the invoice (``lock_documents``). With ``rests`` (``rests_of`` the invoice) its VAT is rounded so that
-    notes which take all of it back come to its total. Raises ``DomainError`` for more than is left of it.
+    then the invoice (``lock_documents``). The account is told by mail, unless it switched that off. Raises
+    ``DomainError`` as ``count_note`` does.
     """
+    rests = rests_of(invoice)
+    off = count_note(invoice, lines, rests).off_minor
     credit_note = create_draft(
         shop,
         customer,
@@ -100,13 +152,10 @@ def credit_invoice(
         subscription_id=invoice.subscription_id,
         rests=rests,
     )
-    if credit_note.total_minor > creditable(invoice):
-        raise DomainError(_l("That is more than is left of this invoice."))
     credit_note.original_id = invoice.id
     # A note in another currency or language than its invoice would not match it.
     credit_note.currency, credit_note.language = invoice.currency, invoice.language
     issue_invoice(credit_note, shop=shop, customer=customer, now=now, actor=actor)
-    off = max(0, min(credit_note.total_minor, invoice.open_minor))
     if off:
         db.session.add(
             Allocation(
@@ -121,6 +170,7 @@ def credit_invoice(
     audit.record("invoice.credited", invoice, actor=actor, now=now, amount_minor=credit_note.total_minor)
     if credit_note.total_minor > off:
         _keep_credit(credit_note, credit_note.total_minor - off, actor=actor, now=now)
+    mails.credit_note_issued(credit_note, invoice, customer, shop=shop, off_minor=off, now=now)
     return credit_note
 
 

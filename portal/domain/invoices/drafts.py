@@ -25,7 +25,10 @@ MAX_LINES = 500
 
 @dataclass(frozen=True)
 class LineInput:
-    """A line as somebody wrote it. ``unit_price`` in minor units, ``vat_rate`` in percent, up to four decimals each."""
+    """A line as somebody wrote it. ``unit_price`` in minor units, ``vat_rate`` in percent, up to four decimals each.
+
+    ``original_position`` is, on a credit note, the line of its invoice that this takes back, or a part of it.
+    """
 
     description: str
     quantity: Decimal
@@ -33,6 +36,7 @@ class LineInput:
     vat_rate: Decimal
     vat_category: VatCategory = VatCategory.STANDARD
     product_id: int | None = None
+    original_position: int | None = None
 
 
 def create_draft(
@@ -141,6 +145,7 @@ def write_lines(document: Document, lines: Sequence[LineInput], *, rests: vat.Re
             net_minor=sums.net,
             gross_minor=sums.gross,
             product_id=line.product_id,
+            original_position=line.original_position,
         )
         for position, (line, sums) in enumerate(zip(lines, totals.lines, strict=True), start=1)
     ]

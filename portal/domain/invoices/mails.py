@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from portal.core import links, mailer, outbox, storage
+from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.core.outbox import OutboxState
 from portal.domain.invoices import rendering
@@ -16,6 +18,8 @@ from portal.domain.people.models import Customer
 from portal.domain.people.recipients import Switch, billing_recipients
 from portal.domain.shops.models import Shop
 from portal.extensions import db
+
+log = logging.getLogger(__name__)
 
 
 def invoices_issued(
@@ -54,6 +58,48 @@ def _issued(document: Document, customer: Customer, shop: Shop) -> Mail | None:
         related=relation(document),
         customer_id=customer.id,
     )
+
+
+def credit_note_issued(
+    credit_note: Document, invoice: Document, customer: Customer, *, shop: Shop, off_minor: int, now: datetime
+) -> MailMessage | None:
+    """A credit note with its PDF: on which invoice, how much of it is taken off what was open, and what is credit now.
+
+    None where everybody switched it off, and where no mail can go to their address: the note holds all the same.
+    """
+    recipients = billing_recipients(customer, Switch.NEW_INVOICE)
+    if recipients is None:
+        return None
+    mail = Mail(
+        name="credit_note_issued",
+        category=Category.BILLING,
+        language=credit_note.language,
+        to=recipients.to,
+        cc=recipients.cc,
+        context={
+            "customer": customer.name,
+            "shop": shop.name,
+            "number": credit_note.number,
+            "invoice": invoice.number,
+            "total_minor": credit_note.total_minor,
+            "off_minor": off_minor,
+            "kept_minor": credit_note.total_minor - off_minor,
+            "open_minor": invoice.open_minor,
+            "currency": credit_note.currency,
+            "why": credit_note.note,
+            "note_url": links.external(shop.id, "invoices.show", public_id=credit_note.public_id),
+            "settings_url": links.external(shop.id, "settings.index"),
+            "test_mode": shop.mode.value == "test",
+        },
+        attachments=[("invoice_pdf", credit_note.id)],
+        related=relation(credit_note),
+        customer_id=customer.id,
+    )
+    try:
+        return mailer.queue(mail, now=now)
+    except BadAddress:
+        log.warning("credit note %s: the mail about it has no address that it could go to", credit_note.id)
+        return None
 
 
 @mailer.attachment("invoice_pdf")

@@ -233,6 +233,9 @@ class DocumentLine(Id, ShopOwned, Base):
     net_minor: Mapped[int] = minor()
     gross_minor: Mapped[int] = minor()
     product_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("products.id"))
+    original_position: Mapped[int | None] = mapped_column(
+        doc="On a credit note the line of its invoice that it takes back; none on one of before this was kept."
+    )
 
 
 class DocumentVat(Id, ShopOwned, Base):

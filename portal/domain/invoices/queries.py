@@ -16,7 +16,7 @@ from portal.core.counting import BADGE, CARD, count_up_to
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.statements import Run, Statement, bound
-from portal.domain.invoices.balance import badge
+from portal.domain.invoices.balance import badge, off_minor
 from portal.domain.invoices.models import (
     Badge,
     Document,
@@ -341,7 +341,10 @@ def badge_of(document: Document, today: date, *, due_on: date | None = None) -> 
 
 
 def list_credit_notes(document: Document) -> Sequence[Any]:
-    """The credit notes on an invoice: public_id, number, issue_date, finalised_at, total_minor, currency."""
+    """The credit notes on an invoice: public_id, number, issue_date, finalised_at, total_minor, currency, off_minor.
+
+    ``off_minor`` is what a note took off what was open of its invoice; the rest of it became the customer's credit.
+    """
     return db.session.execute(
         sa.select(
             Document.public_id,
@@ -350,6 +353,7 @@ def list_credit_notes(document: Document) -> Sequence[Any]:
             Document.finalised_at,
             Document.total_minor,
             Document.currency,
+            off_minor(Document.id).label("off_minor"),
         )
         .where(
             Document.original_id == document.id,

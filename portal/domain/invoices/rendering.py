@@ -102,7 +102,10 @@ def document_context(document: Document, shop: Shop, language: str) -> dict[str,
             "due_date": document.due_date if document.kind is not DocumentKind.CREDIT_NOTE else None,
             "supply_date": document.supply_date,
             "supply_until": None,
-            "reference": format_rf(document.reference) if document.reference else "",
+            # One to pay by, so a credit note has none.
+            "reference": format_rf(document.reference)
+            if document.reference and document.kind is not DocumentKind.CREDIT_NOTE
+            else "",
             "customer_reference": None,
             "currency": document.currency,
             "prices_include_vat": document.prices_include_vat,

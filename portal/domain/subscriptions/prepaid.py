@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
 
-from portal.core import vat
 from portal.core.audit import Actor
 from portal.domain.invoices import crediting
 from portal.domain.invoices.booking import lock_documents
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentLine, DocumentStatus
+from portal.domain.invoices.taking_back import plan_amounts
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
 from portal.domain.subscriptions.prices import part
@@ -50,13 +48,19 @@ def rest_of(whole: Whole, days: int, *, locked: bool = False) -> Rest | None:
         return None
     of_days = (period.ends_on - period.starts_on).days + 1
     own = [line for line in document.lines if line.product_id == whole.product.id]
-    billed = own or list(document.lines)
-    lines = part_of_lines(
-        billed, min(days, of_days), of_days, document.prices_include_vat, crediting.creditable(document)
-    )
-    total = _total(lines, document.prices_include_vat)
-    off = max(0, min(total, document.open_minor))
-    return Rest(document, tuple(lines), total, off) if total > 0 else None
+    # An earlier credit note may have taken some of it back: no more than the rest is.
+    planned = plan_amounts(document, unused(own or document.lines, min(days, of_days), of_days, document))
+    if planned is None:
+        return None
+    return Rest(document, planned.lines, planned.counted.total_minor, planned.counted.off_minor)
+
+
+def unused(
+    lines: Sequence[DocumentLine], days: int, of_days: int, document: Document
+) -> list[tuple[DocumentLine, int]]:
+    """The share of some days in each of these lines of an invoice, a half rounded up."""
+    amounts = [line.gross_minor if document.prices_include_vat else line.net_minor for line in lines]
+    return [(line, part(amount, days, of_days)) for line, amount in zip(lines, amounts, strict=True)]
 
 
 def credit_rest(
@@ -66,38 +70,3 @@ def credit_rest(
     return crediting.credit_invoice(
         rest.document, rest.lines, shop=shop, customer=customer, note=note, actor=actor, now=now
     )
-
-
-def part_of_lines(
-    lines: Sequence[DocumentLine], days: int, of_days: int, include_vat: bool, most_minor: int
-) -> list[LineInput]:
-    """The share of some days in lines of an invoice, each a half rounded up, and in all no more than ``most_minor``."""
-    amounts = [part(line.gross_minor if include_vat else line.net_minor, days, of_days) for line in lines]
-    found = _lines(lines, amounts)
-    total = _total(found, include_vat)
-    if total > most_minor:
-        # An earlier credit note took some of it back.
-        amounts = [int(Fraction(amount) * most_minor / total) for amount in amounts]
-        found = _lines(lines, amounts)
-        while _total(found, include_vat) > most_minor:
-            largest = max(range(len(amounts)), key=amounts.__getitem__)
-            amounts[largest] -= 1
-            found = _lines(lines, amounts)
-    return found
-
-
-def _lines(lines: Sequence[DocumentLine], amounts: Sequence[int]) -> list[LineInput]:
-    return [
-        LineInput(
-            line.description, Decimal(1), Decimal(amount), line.vat_rate, line.vat_category, line.product_id
-        )
-        for line, amount in zip(lines, amounts, strict=True)
-        if amount
-    ]
-
-
-def _total(lines: Sequence[LineInput], include_vat: bool) -> int:
-    return vat.compute(
-        [vat.Line(line.quantity, line.unit_price, line.vat_rate, line.vat_category) for line in lines],
-        prices_include_vat=include_vat,
-    ).gross

@@ -35,6 +35,7 @@ from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import DISPUTE, DisputeMove, Move
 from portal.extensions import db
 
+NOT_POSSIBLE = _l("This invoice was credited in full, so there is nothing left to object to.")
 #: How a dispute's ticket ends with the shop's answer.
 _TICKET_ENDS = {
     DisputeMove.CREDIT: Move.RESOLVE,
@@ -107,7 +108,7 @@ def open_dispute(
     if running is not None:
         return db.session.get_one(Ticket, running.ticket_id)
     if not is_disputable(document):
-        raise Conflict(_l("This invoice cannot be disputed any more."))
+        raise Conflict(NOT_POSSIBLE)
     if line is not None and not _has_line(document.id, line):
         raise DomainError(_l("Choose one of these."), "line")
     about = Related(Kind.INVOICE, document.id, document.public_id, customer_id, document.number or "")

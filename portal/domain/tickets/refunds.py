@@ -12,13 +12,13 @@ from sqlalchemy.orm import aliased
 
 from portal.core.errors import Conflict, DomainError
 from portal.domain.invoices import booking
+from portal.domain.invoices.balance import noted_minor
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
     CreditEntry,
     CreditUse,
     Document,
-    DocumentKind,
     ListState,
 )
 from portal.domain.invoices.queries import LISTED
@@ -55,18 +55,9 @@ def refundable_minor(document_id: Any) -> sa.ColumnElement[int]:
 
 
 def _not_credited_minor(document_id: Any) -> sa.ColumnElement[int]:
-    whole, note = aliased(Document), aliased(Document)
+    whole = aliased(Document)
     total = sa.select(whole.total_minor).where(whole.id == document_id).scalar_subquery()
-    noted = (
-        sa.select(sa.func.coalesce(sa.func.sum(note.total_minor), 0))
-        .where(
-            note.original_id == document_id,
-            note.kind == DocumentKind.CREDIT_NOTE,
-            note.number.is_not(None),
-        )
-        .scalar_subquery()
-    )
-    return total - noted
+    return total - noted_minor(document_id)
 
 
 def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:

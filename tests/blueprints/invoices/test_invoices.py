@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ import portal
 from portal.core import clock, outbox, storage
 from portal.core.polling import WAITS
 from portal.domain.invoices import rendering
+from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentFile, DocumentKind
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments.models import Payment, PaymentStatus
@@ -23,6 +25,7 @@ from portal.domain.subscriptions.models import SubscriptionStatus
 from portal.extensions import db
 from tests import rows
 from tests.cast import HOST, START, Ids, make_invoice
+from tests.domain.invoices.paying import attempt, book
 from tests.page_client import PageClient, find_all, parse
 from tests.pages import links, neighbour, row_headers, text
 from tests.payments_world import World
@@ -174,6 +177,75 @@ def test_a_credit_note_stands_with_its_invoice_and_has_a_page(
     page = client.get(paths[1])
     assert "Credit note C2026-0001" in text(page) and "iDEAL" not in text(page)
     assert row_headers(client.get(LIST)) == ["2026-0001"]
+
+
+def plain(response: Any) -> str:
+    return text(response).replace("\xa0", " ")
+
+
+def test_what_became_of_a_credit_note(login: Login, on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        invoice = make_invoice(ids.emma_account)
+        book(attempt(ids.emma_account, (invoice, 10000)), 10000)
+        first, second = rows.make_credit_note(invoice, 5000), rows.make_credit_note(invoice, 1000)
+        paths = [f"{LIST}/{each.public_id}" for each in (invoice, first, second)]
+        numbers = [each.number for each in (invoice, first, second)]
+    emma = login("emma")
+    page = plain(emma.get(paths[0]))
+    for words in (
+        "€ 60.00 of this invoice was credited, by credit notes C2026-0001, C2026-0002.",
+        "€ 21.00 taken off this invoice, € 29.00 added to your credit",
+        "Taken off by credit notes \N{MINUS SIGN}€ 21.00",
+        "Paid \N{MINUS SIGN}€ 100.00",
+    ):
+        assert words in page, (words, page)
+    there = links(emma.get(paths[0]))
+    assert all(f"{path}/pdf?save=1" in there and path in there for path in paths[1:])
+    note = emma.get(paths[1])
+    assert links(note)[paths[0]] == f"Invoice {numbers[0]}"
+    for words in (
+        "Total credited € 50.00",
+        "Taken off the invoice € 21.00",
+        "Added to your credit € 29.00",
+        "use it when",
+    ):
+        assert words in plain(note), words
+    for words in ("Nothing to pay", "Still to pay", "Reference", "Due", "is settled", "Invoice date"):
+        assert words not in plain(note), words
+    assert "Taken off the invoice" not in plain(emma.get(paths[2])), "all of it became credit"
+    for path in paths:
+        assert login("jan").get(path).status_code == 404
+
+
+def test_one_that_is_credited_in_full_says_so(login: Login, on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        paid, never = make_invoice(ids.emma_account), make_invoice(ids.emma_account)
+        book(attempt(ids.emma_account, (paid, 12100)), 12100)
+        for each in (paid, never):
+            rows.make_credit_note(each, 12100)
+        pages = [(f"{LIST}/{each.public_id}", payment_url(each)) for each in (paid, never)]
+    emma = login("emma")
+    for path, link in pages:
+        page = emma.get(path)
+        assert "This invoice was credited in full." in plain(page) and "Credited" in plain(page)
+        assert f"{path}/dispute" not in links(page)
+        public = plain(emma.get(urlsplit(link).path))
+        assert "is credited" in public and "is paid" not in public and "Thank you" not in public
+    assert plain(emma.get(LIST)).count("Credited") == 2
+    assert len(row_headers(emma.get(f"{LIST}?status=paid"))) == 2
+    assert row_headers(emma.get(f"{LIST}?status=unpaid")) == []
+
+
+def test_the_page_of_a_credit_note_asks_little(app: Flask, login: Login, on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        invoice = make_invoice(ids.emma_account)
+        paths = [f"{LIST}/{rows.make_credit_note(invoice, 1000).public_id}", f"{LIST}/{invoice.public_id}"]
+    emma = login("emma")
+    for path in paths:
+        emma.get(path)
+        with counted(app) as found:
+            emma.get(path)
+        assert len(found) <= 7, "\n\n".join(found)
 
 
 def test_the_order_and_the_subscription_are_linked(login: Login, on_stage: Stage, ids: Ids) -> None:

@@ -30,7 +30,7 @@ from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.page_client import find_all, parse
 from tests.pages import links, text
-from tests.rows import HOSTILE, make_ticket
+from tests.rows import HOSTILE, make_credit_note, make_ticket
 from tests.statements import counted
 
 KEY = "k" * 22
@@ -126,6 +126,7 @@ def test_what_is_not_paid_has_no_button_and_is_refused(login: Any, on_stage: Any
     emma = login("emma", now=START)
     assert f"{page}/refund" not in links(emma.get(page))
     assert emma.get(f"{page}/refund").location == page
+    assert "nothing to refund" in emma.get(page).text
     answer = emma.send(f"{page}/refund", {"subject": "Money", "body": "Please", "key": KEY})
     assert answer.status_code == 409 and "nothing to refund" in answer.text and "Please" in answer.text
     assert tickets(on_stage) == []
@@ -321,3 +322,23 @@ def test_credit_notes_stand_with_their_invoice_and_are_downloaded(
     # One that is still being made leads to its page, which makes it.
     assert emma.get(pdfs[1]).location == pdfs[1].partition("/pdf")[0]
     assert login("jan", now=START).get(pdfs[0]).status_code == 404
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_what_is_credited_in_full_cannot_be_objected_to(
+    login: Any, on_stage: Any, invoice: Any, paid: bool
+) -> None:
+    page = invoice(paid=paid)
+    with on_stage():
+        make_credit_note(db.session.query(Document).one(), 12100)
+    emma = login("emma", now=START)
+    assert f"{page}/dispute" not in links(emma.get(page))
+    assert (f"{page}/refund" in links(emma.get(page))) is paid, "its credit can be paid back"
+    assert emma.get(f"{page}/dispute").location == page
+    assert "nothing left to object to" in emma.get(page).text
+    answer = emma.send(f"{page}/dispute", {"line": "all", "body": "Too much", "key": KEY})
+    assert (
+        answer.status_code == 409 and "nothing left to object to" in answer.text and "Too much" in answer.text
+    )
+    with on_stage():
+        assert db.session.query(Ticket).count() == 0

@@ -13,10 +13,8 @@ from flask import Flask
 from portal.core import clock
 from portal.core.audit import Actor, AuditEntry
 from portal.core.mail_message import MailMessage, MailState
-from portal.domain.catalog.models import CancelMode
 from portal.domain.invoices import booking, crediting, rendering, staff_queries
 from portal.domain.invoices.balance import compute_balance
-from portal.domain.invoices.crediting import creditable
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
@@ -24,7 +22,6 @@ from portal.domain.invoices.staff_search import list_for_staff
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
 from portal.domain.people.models import Customer, Person, Staff
 from portal.domain.shops.models import Mode, Shop
-from portal.domain.subscriptions import cancelling
 from portal.domain.tickets import disputes
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.states import DisputeMove
@@ -32,7 +29,7 @@ from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.domain.invoices.paying import spend_credit
 from tests.page_client import find_all, parse, text_of
-from tests.rows import make_billed, write_invoices
+from tests.rows import write_invoices
 from tests.statements import counted, plans
 
 LIST = "/office/invoices"
@@ -269,77 +266,6 @@ def test_the_day_is_the_shops(login: Any, on_stage: Any, invoice: str) -> None:
     with on_stage():
         paid_at = db.session.scalars(sa.select(Payment.paid_at)).one()
     assert paid_at is not None and paid_at.isoformat() == "2026-10-20T10:00:00+00:00"
-
-
-def test_a_whole_credit_note_once(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
-    saskia = login("saskia")
-    note = {"lines": ["1", "2"], "left": "12100", "note": "Sorry!"}
-    assert text(saskia.get(f"{invoice}/credit")).count("Coffee beans") == 2
-    made = saskia.send(f"{invoice}/credit", note)
-    assert made.status_code == 303 and "Sorry!" in text(saskia.get(made.location))
-    again = saskia.send(f"{invoice}/credit", note)
-    assert again.status_code == 409 and "made meanwhile" in text(again)
-    now = state(on_stage, ids)
-    assert [each[0] for each in now["documents"]] == ["2026-0001", "C2026-0001"]
-    assert now["documents"][0][1:] == (DocumentStatus.SETTLED, 0, ListState.CREDITED) and now["credit"] == 0
-    assert "Nothing is left" in text(saskia.get(f"{invoice}/credit"))
-
-
-def test_a_line_of_a_paid_invoice_becomes_credit(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:
-    saskia = login("saskia")
-    saskia.send(f"{invoice}/payment", PAID)
-    assert saskia.send(f"{invoice}/credit", {"lines": "2", "left": "12100"}).status_code == 303
-    now = state(on_stage, ids)
-    assert now["credit"] == 6050 and now["documents"][0][1] is DocumentStatus.SETTLED
-    for lines in ("1", "7", ""):
-        assert saskia.send(f"{invoice}/credit", {"lines": lines, "left": "6050"}).status_code == 422, lines
-    assert state(on_stage, ids)["credit"] == 6050
-
-
-def test_no_line_is_taken_back_twice(login: Any, on_stage: Any, ids: Any) -> None:
-    from decimal import Decimal
-
-    from portal.core.audit import Actor
-    from portal.domain.invoices.actions import issue_invoice
-    from portal.domain.invoices.drafts import LineInput, create_draft
-    from portal.domain.people.models import Customer
-    from portal.domain.shops.models import Shop
-
-    with on_stage():
-        customer = db.session.get_one(Customer, ids.emma_account)
-        shop = db.session.get_one(Shop, ids.shop)
-        lines = [
-            LineInput("Small", Decimal(1), Decimal(1000), Decimal(21)),
-            LineInput("Large", Decimal(1), Decimal(9000), Decimal(21)),
-        ]
-        made = create_draft(shop, customer, lines, now=START, actor=Actor.system("test"))
-        issue_invoice(made, shop=shop, customer=customer, now=START, actor=Actor.system("test"))
-        address, total = f"{LIST}/{made.public_id}", made.total_minor
-    saskia = login("saskia")
-    assert saskia.send(f"{address}/credit", {"lines": "1", "left": str(total)}).status_code == 303
-    left = total - 1000
-    page = saskia.get(f"{address}/credit")
-    assert "Large" in text(page) and "Small" not in text(page)
-    refused = saskia.send(f"{address}/credit", {"lines": "1", "left": str(left)})
-    assert refused.status_code == 422 and "of those that are left" in text(refused)
-
-
-def test_the_rest_of_a_bill_says_how_much_that_is(login: Any, on_stage: Any, ids: Any) -> None:
-    """The days that were not used are taken back; the rest of the line can be, too."""
-    with on_stage():
-        subscription, bill = make_billed(ids.emma_account, plan={"cancel_mode": CancelMode.IMMEDIATE})
-        address, subscription_id, bill_id = f"{LIST}/{bill.public_id}/credit", subscription.id, bill.id
-    saskia = login("saskia")
-    assert "was taken back before" not in text(saskia.get(address))
-    with on_stage():
-        cancelling.cancel_now(
-            subscription_id, told=None, actor=Actor.system("test"), now=START + timedelta(days=10)
-        )
-        left = creditable(db.session.get_one(Document, bill_id))
-    page = text(saskia.get(address))
-    assert "was taken back before" in page and f"{left / 100:.2f} is left" in page, page
-    assert saskia.send(address, {"lines": "1", "left": str(left)}).status_code == 303
-    assert "Nothing is left" in text(saskia.get(address))
 
 
 def test_a_credit_note_and_a_draft_take_no_money(login: Any, on_stage: Any, ids: Any) -> None:

@@ -95,7 +95,9 @@ def test_a_balance_is_what_the_allocations_say(
     on_stage: Stage, ids: Ids, paid: int, credited: int, pending: int
 ) -> None:
     with on_stage():
-        document, note = make_invoice(ids.emma_account, amount_minor=100), make_invoice(ids.emma_account)
+        document = make_invoice(ids.emma_account, amount_minor=100)
+        note = make_invoice(ids.emma_account, kind=DocumentKind.CREDIT_NOTE, amount_minor=credited)
+        note.original_id = document.id
         allocate(document, paid, AllocationState.BOOKED)
         allocate(document, credited, AllocationState.BOOKED, note=note)
         allocate(document, pending, AllocationState.PENDING)

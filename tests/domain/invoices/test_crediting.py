@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
 from portal.core.errors import DomainError
-from portal.domain.invoices.balance import find_imbalances
+from portal.domain.invoices.balance import compute_balance, find_imbalances, rebalance_all
 from portal.domain.invoices.crediting import credit_invoice, creditable
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentStatus, ListState
@@ -18,7 +19,9 @@ from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.domain.invoices.paying import ACTOR, attempt, book, credit
+from tests.domain.invoices.paying import ACTOR, attempt, book, credit, reverse
+from tests.rows import write_invoices
+from tests.statements import counted, plans
 
 Stage = Callable[..., Any]
 
@@ -43,7 +46,8 @@ def note_on(invoice: Document, amount: int) -> Document:
         (30, 40, 30, 0, ListState.UNPAID),
         (80, 40, 0, 20, ListState.PAID),
         (100, 40, 0, 40, ListState.PAID),
-        (100, 100, 0, 100, ListState.PAID),
+        (80, 100, 0, 80, ListState.CREDITED),
+        (100, 100, 0, 100, ListState.CREDITED),
     ],
 )
 def test_the_open_part_goes_first_and_the_rest_is_kept(
@@ -68,6 +72,50 @@ def test_the_open_part_goes_first_and_the_rest_is_kept(
         assert find_imbalances() == []
 
 
+def test_a_paid_one_is_credited_with_its_last_part(on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        invoice = make_invoice(ids.emma_account, amount_minor=100)
+        payment = attempt(ids.emma_account, (invoice, 100))
+        book(payment, 100)
+        note_on(invoice, 60)
+        assert (invoice.list_state, invoice.settled_at) == (ListState.PAID, START)
+        note_on(invoice, 40)
+        assert (invoice.list_state, invoice.status) == (ListState.CREDITED, DocumentStatus.SETTLED)
+        reverse(payment)
+        assert (invoice.list_state, invoice.open_minor) == (ListState.UNPAID, 100), "its money went back"
+        assert find_imbalances() == []
+
+
+def test_the_check_finds_one_that_does_not_say_so(on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        invoice = make_invoice(ids.emma_account, amount_minor=100)
+        book(attempt(ids.emma_account, (invoice, 100)), 100)
+        note_on(invoice, 100)
+        invoice.list_state = ListState.PAID
+        [(found, balance)] = find_imbalances()
+        assert found is invoice and balance.list_state is ListState.CREDITED
+
+
+def test_many_are_balanced_with_no_statement_more(app: Flask, on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        invoices = [make_invoice(ids.emma_account) for _ in range(3)]
+        db.session.flush()
+        with counted(app) as found:
+            rebalance_all(invoices, now=START)
+        assert len(found) == len(invoices), "one for each"
+
+
+def test_the_notes_of_a_document_are_found_by_their_index(app: Flask, on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        write_invoices(ids.shop, ids.emma_account, 1_000)
+        invoice = db.session.scalars(sa.select(Document).limit(1)).one()
+        with plans(app) as found:
+            compute_balance(invoice)
+    [plan] = found
+    # Of a shop without one PostgreSQL knows that its index of credit notes is empty.
+    assert "ix_documents_original_id" in plan or "ix_documents_credit_notes" in plan, plan
+
+
 def test_no_more_is_taken_back_than_was_billed(on_stage: Stage, ids: Ids) -> None:
     with on_stage():
         invoice = make_invoice(ids.emma_account, amount_minor=100)
@@ -83,7 +131,9 @@ def test_a_credit_note_is_of_its_invoice_in_language_and_vat(on_stage: Stage, id
         invoice.language = "nl"
         note = note_on(invoice, 50)
         assert (note.language, note.prices_include_vat, note.currency) == ("nl", False, invoice.currency)
-        assert (note.net_minor, note.total_minor) == (50, 61)
+        # What stays is rounded, not what is taken: the two halves come to the 21 that was billed.
+        assert (note.net_minor, note.total_minor) == (50, 60)
+        assert (note_on(invoice, 50).total_minor, invoice.total_minor) == (61, 121)
 
 
 def test_the_number_is_of_its_own_series(on_stage: Stage, ids: Ids) -> None:

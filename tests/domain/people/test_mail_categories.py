@@ -48,6 +48,7 @@ from tests.rows import (
     add_message,
     make_case,
     make_contact,
+    make_credit_note,
     make_download,
     make_order,
     make_subscription,
@@ -71,6 +72,10 @@ class Scene:
         document = make_invoice(self.account.id)
         sent = invoices_issued([(document, self.account)], shop=self.shop, now=START)
         return sent.get(document.id)
+
+    def credited(self) -> MailMessage | None:
+        make_credit_note(make_invoice(self.account.id), 100)
+        return db.session.scalar(sa.select(MailMessage).where(MailMessage.name == "credit_note_issued"))
 
     def reminder(self) -> MailMessage | None:
         document = make_invoice(self.account.id)
@@ -173,6 +178,7 @@ REGISTERS_IN = "nl"
 
 MAILS: dict[str, Kind] = {
     "invoice_issued": Kind(Scene.invoice, Category.BILLING, Switch.NEW_INVOICE),
+    "credit_note_issued": Kind(Scene.credited, Category.BILLING, Switch.NEW_INVOICE),
     "payment_confirmation": Kind(Scene.confirmation, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "payment_corrected": Kind(Scene.corrected, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from portal.core.errors import Conflict, DomainError, IllegalMove
+from portal.core.mailer import MailMessage
 from portal.core.vat import VatCategory
 from portal.domain.catalog.models import CancelMode, IntervalUnit
 from portal.domain.invoices.balance import find_imbalances
@@ -84,7 +86,15 @@ def test_a_paid_rest_becomes_credit(ids: Any) -> None:
         SubscriptionStatus.CANCELLED, date(2026, 11, 11), None,
     )  # fmt: skip
     assert events() == ["subscription.cancelled"]
-    assert mails() == ["subscription_cancelled", "subscription_ended"]
+    assert mails() == ["credit_note_issued", "subscription_cancelled", "subscription_ended"]
+    billing, account = db.session.scalars(sa.select(MailMessage).order_by(MailMessage.id).limit(2))
+    assert billing.context["number"] == account.context["credit_note"] == note.number
+    for one, other in (
+        ("total_minor", "credit_minor"),
+        ("off_minor", "off_minor"),
+        ("kept_minor", "kept_minor"),
+    ):
+        assert billing.context[one] == account.context[other], one
     assert find_imbalances() == []
 
 

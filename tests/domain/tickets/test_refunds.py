@@ -233,8 +233,8 @@ def test_a_refusal_has_words_and_is_of_a_request(scene: Ids) -> None:
 def take_back(document: Document, account: int) -> None:
     taking_back.take_back(
         document.id,
-        [1],
-        left_minor=document.total_minor,
+        [taking_back.Part(1)],
+        told=taking_back.plan(document, [taking_back.Part(1)]).token,
         shop=db.session.get_one(Shop, document.shop_id),
         customer=db.session.get_one(Customer, account),
         note="",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,6 @@ from wtforms import (
     FormField,
     HiddenField,
     SelectField,
-    SelectMultipleField,
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice
@@ -32,6 +31,7 @@ from portal.core.templating import language
 from portal.core.vat import TAXED, VatCategory
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document
+from portal.domain.invoices.taking_back import Left, Part
 from portal.domain.payments.registering import BY_HAND
 from portal.domain.payments.undoing import LONGEST_REASON
 from portal.domain.shops.models import Shop
@@ -152,7 +152,7 @@ class DraftForm(PortalForm):
                     yield message, field.id if name == "note" else None
 
 
-def _read(field: Any, parse: Callable[[str], Decimal]) -> Any:
+def _read(field: Any, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(field.data or "")
     except DomainError as error:
@@ -261,17 +261,66 @@ class UndoForm(PortalForm):
 
 
 class CreditForm(PortalForm):
-    """Which lines to take back, and why. ``left`` is what the page said could still be credited."""
+    """What to take back of an invoice, and why; ``credit_form`` adds the fields of each line that is left.
 
-    lines = SelectMultipleField(_l("Lines"), coerce=str, validate_choice=False)
+    ``told`` is the token of what the page that asks showed; without it that page comes first.
+    """
+
+    everything = BooleanField(_l("All that is left of this invoice"))
     note = text_field(
         _l("Reason"),
         field=TextAreaField,
         validators=[Length(max=2000, message=TOO_LONG)],
         render_kw={"rows": 2, "dir": "auto"},
     )
-    left = hidden_field(validators=[Regexp(r"^[0-9]{1,15}$", message=UNREADABLE)])
+    told = hidden_field(validators=[Regexp(r"^[0-9.]{0,50}$", message=UNREADABLE)])
 
-    def positions(self) -> list[int]:
-        """The lines that were ticked."""
-        return [int(value) for value in self.lines.data or () if re.fullmatch(r"[0-9]{1,4}", value, re.ASCII)]
+    def parts(self, left: Sequence[Left], currency: str) -> list[Part] | None:
+        """What was chosen; None when something cannot be read, whose field then says why."""
+        chosen = [part for each in left if (part := self._part(each.position, currency)) is not None]
+        if any(field.errors for field in self):
+            return None
+        if not self.everything.data:
+            return chosen
+        if chosen:
+            self.everything.errors = [_("Choose all of the invoice or some of it, not both.")]
+            return None
+        return [Part(each.position) for each in left]
+
+    def _part(self, position: int, currency: str) -> Part | None:
+        whole, typed = self[f"whole-{position}"], [self[f"quantity-{position}"], self[f"amount-{position}"]]
+        quantity = (
+            _read(typed[0], lambda text: money.parse_quantity(text, language())) if typed[0].data else None
+        )
+        amount = (
+            _read(typed[1], lambda text: money.parse_amount(text, language(), currency))
+            if typed[1].data
+            else None
+        )
+        if whole.data and any(field.data for field in typed):
+            whole.errors = [_("Choose all of this line or a part of it, not both.")]
+        return (
+            None
+            if not whole.data and quantity is None and amount is None
+            else Part(position, quantity, amount)
+        )
+
+    def typed(self) -> list[tuple[str, str]]:
+        """Name and value of all that was filled in, for the page that asks."""
+        own = [field for field in self if field.name not in ("csrf_token", "told") and field.data]
+        return [(field.name, "y" if field.type == "BooleanField" else field.data) for field in own]
+
+
+def credit_form(left: Sequence[Left]) -> CreditForm:
+    """The form with the fields of these lines: ``whole-3``, ``quantity-3`` and ``amount-3`` of the third."""
+    fields: dict[str, Any] = {}
+    for each in left:
+        fields[f"whole-{each.position}"] = BooleanField(each.line.description)
+        for name, label in (("quantity", _l("How many")), ("amount", _l("Amount"))):
+            fields[f"{name}-{each.position}"] = text_field(
+                label,
+                validators=[Length(max=40, message=TOO_LONG)],
+                render_kw={"inputmode": "decimal", "autocomplete": "off"},
+            )
+    made: CreditForm = type("CreditFormOfLines", (CreditForm,), fields)()
+    return made

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.office.invoices import bp, loading, pages
-from portal.blueprints.office.invoices.forms import CreditForm, PaymentForm
+from portal.blueprints.office.invoices.forms import CreditForm, PaymentForm, credit_form
 from portal.blueprints.office.invoices.loading import Found
 from portal.core import clock, locale, money
 from portal.core.access import needs
@@ -20,6 +20,8 @@ from portal.domain.collections import reminding
 from portal.domain.invoices import taking_back
 from portal.domain.invoices.actions import send_again
 from portal.domain.invoices.crediting import creditable
+from portal.domain.invoices.models import DocumentStatus
+from portal.domain.invoices.taking_back import Part
 from portal.domain.payments.models import PaymentMethodKind
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.staff_permissions import StaffPermission
@@ -79,6 +81,9 @@ def pay(public_id: str) -> ResponseReturnValue:
     found = _issued(public_id)
     shop, form, status = loading.shop(), PaymentForm(), 200
     if not form.is_submitted():
+        if found.document.status is not DocumentStatus.OPEN:
+            flash(_("There is nothing to pay of this invoice, so no payment of it can be booked."), "warning")
+            return redirect(url_for("office.invoices.show", public_id=public_id), 303)
         form.amount.data = locale.amount(found.document.open_minor, found.document.currency, language())
         form.paid_on.data = clock.today(shop.time_zone)
     elif not form.validate():
@@ -116,51 +121,69 @@ def pay(public_id: str) -> ResponseReturnValue:
 @needs(StaffPermission.INVOICES_CHANGE)
 @checked_by_form
 def credit(public_id: str) -> ResponseReturnValue:
-    """A credit note on the lines that are ticked: all of them until somebody takes a tick away.
+    """A credit note on lines or parts of them: nothing is chosen beforehand, and a page asks before it is made.
 
     Whoever came from a ticket (``ticket`` in the address) goes back to that.
     """
     found = _issued(public_id)
-    ticket = request.args.get("ticket", "")
-    form, status = CreditForm(), 200
-    if form.is_submitted() and form.validate():
-        try:
-            note = taking_back.take_back(
-                found.document.id,
-                form.positions(),
-                left_minor=int(form.left.data or 0),
-                shop=loading.shop(),
-                customer=found.customer,
-                note=form.note.data or "",
-                now=clock.now(),
-                actor=loading.actor(),
-            )
-            db.session.commit()
-            flash(_("Credit note %(number)s is made.", number=note.number), "success")
-            if _TICKET.fullmatch(ticket):
-                return redirect(url_for("office.tickets.show", public_id=ticket), 303)
-            return redirect(url_for("office.invoices.show", public_id=note.public_id), 303)
-        except DomainError as error:
-            status = _undo(form, error)
-            found = loading.load(public_id)
-    elif form.is_submitted():
-        status = 422
-    left = creditable(found.document)
-    rest = taking_back.lines_left(found.document)
-    positions = {line.position for line in rest}
-    ticked = set(form.positions()) if form.is_submitted() else positions
-    form.left.data = str(left)
+    left = taking_back.lines_left(found.document)
+    form, status = credit_form(left), 200
+    if form.is_submitted():
+        parts = form.parts(left, found.document.currency) if form.validate() else None
+        if parts is None:
+            status = 422
+        elif "change" not in request.form:
+            try:
+                return _credited(found, form, parts)
+            except DomainError as error:
+                status = _undo(form, error)
+                found = loading.load(public_id)
+                left = [
+                    each
+                    for each in taking_back.lines_left(found.document)
+                    if f"whole-{each.position}" in form
+                ]
+    left_minor = creditable(found.document)
+    if left_minor == found.document.total_minor:
+        form.everything.label.text = _("The whole invoice")
     page = render_template(
         "office/invoices/credit.html",
         form=form,
         document=found.document,
         title=_title(found),
-        lines=[line for line in pages.lines_of(found.document) if line.position in positions],
-        ticked=ticked,
-        left_minor=left,
-        is_partly_taken=taking_back.is_partly_taken(found.document, rest),
+        left=left,
+        left_minor=left_minor,
+        is_partly_taken=taking_back.is_partly_taken(found.document, left),
     )
     return page, status
+
+
+def _credited(found: Found, form: CreditForm, parts: list[Part]) -> ResponseReturnValue:
+    """The page that asks; once it was confirmed the credit note is made."""
+    if not form.told.data:
+        planned = taking_back.plan(found.document, parts)
+        return render_template(
+            "office/invoices/credit_sure.html",
+            form=form,
+            title=_title(found),
+            **pages.planned(found, planned),
+        )
+    note = taking_back.take_back(
+        found.document.id,
+        parts,
+        told=form.told.data,
+        shop=loading.shop(),
+        customer=found.customer,
+        note=form.note.data or "",
+        now=clock.now(),
+        actor=loading.actor(),
+    )
+    db.session.commit()
+    flash(_("Credit note %(number)s is made.", number=note.number), "success")
+    ticket = request.args.get("ticket", "")
+    if _TICKET.fullmatch(ticket):
+        return redirect(url_for("office.tickets.show", public_id=ticket), 303)
+    return redirect(url_for("office.invoices.show", public_id=note.public_id), 303)
 
 
 def _issued(public_id: str) -> Found:

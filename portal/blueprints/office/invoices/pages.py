@@ -15,7 +15,7 @@ from portal.core import clock
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
-from portal.domain.invoices import queries, spending
+from portal.domain.invoices import crediting, queries, spending, taking_back
 from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.letters import list_mails
@@ -119,7 +119,10 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         and not found.is_credit_note
         and not is_disputed(document),
         "is_issued": found.is_issued,
-        "reference": format_rf(document.reference) if document.reference else "",
+        # What was credited whole is not offered to be credited again.
+        "has_left": document.total_minor > sum(note.total_minor for note in notes),
+        "corrects": crediting.get_corrected(document) if found.is_credit_note else None,
+        "reference": format_rf(document.reference) if document.reference and not found.is_credit_note else "",
         "lines": lines_of(document),
         "vat_groups": [
             SimpleNamespace(
@@ -133,7 +136,10 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         ],
         "sums": [
             (label, -minor)
-            for label, minor in ((_("Credited"), document.credited_minor), (_("Paid"), document.paid_minor))
+            for label, minor in (
+                (_("Taken off by credit notes"), document.credited_minor),
+                (_("Paid"), document.paid_minor),
+            )
             if minor
         ],
         "credit_notes": notes,
@@ -160,6 +166,41 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         "pdf_url": url_for("office.invoices.download", public_id=document.public_id)
         if found.file is not None
         else None,
+    }
+
+
+def planned(found: Found, what: taking_back.Planned) -> dict[str, Any]:
+    """What the page shows that asks before a credit note is made."""
+    document, totals = found.document, what.counted.totals
+    return {
+        "document": document,
+        "customer": found.customer,
+        "token": what.token,
+        "lines": [
+            SimpleNamespace(
+                description=line.description,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                vat_category=line.vat_category,
+                vat_rate=line.vat_rate,
+                amount_minor=sums.gross if document.prices_include_vat else sums.net,
+            )
+            for line, sums in zip(what.lines, totals.lines, strict=True)
+        ],
+        "net_minor": totals.net,
+        "vat_groups": [
+            SimpleNamespace(
+                category=group.category,
+                label=None if group.category in TAXED else group.category.label,
+                rate=group.rate,
+                net_minor=group.net,
+                vat_minor=group.vat,
+            )
+            for group in totals.groups
+        ],
+        "total_minor": what.counted.total_minor,
+        "off_minor": what.counted.off_minor,
+        "kept_minor": what.counted.kept_minor,
     }
 
 

@@ -309,7 +309,8 @@ def test_a_dispute_is_answered_by_a_credit_note_that_was_made(login: Any, desk: 
     credited = f"{ticket}/dispute/credit"
     assert saskia.send(credited, DATA).status_code == 409, "there is no credit note yet"
     (way,) = [a.attrib["href"] for a in find_all(parse(page.text), "a") if "/credit?" in a.attrib["href"]]
-    made = saskia.send(way, {"lines": "1", "left": "12100"})
+    assert "Make this credit note?" in text(saskia.send(way, {"whole-1": "y"}))
+    made = saskia.send(way, {"whole-1": "y", "told": "12100.12100.12100"})
     assert (made.status_code, made.location) == (303, ticket), "back to the ticket"
     assert "Answer: credited" in text(saskia.get(ticket))
     assert saskia.send(credited, {"body": "You are right."}).status_code == 303
