@@ -48,7 +48,8 @@ def index() -> ResponseReturnValue:
             account.customer_id,
             mode=mode,
             today=here.today,
-            **({"planned": in_instalments(), "also": nearest_plan} if numbers.get("has_plan") else {}),
+            planned=in_instalments() if numbers.get("has_plan") else None,
+            also=nearest_plan if numbers.get("has_plan") else None,
         )
         if account.can(Permission.INVOICES)
         else None
