@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -44,10 +43,17 @@ def index() -> ResponseReturnValue:
         if account.can(Permission.SUBSCRIPTIONS)
         else []
     )
-    owed = None
-    if account.can(Permission.INVOICES):
-        read = partial(invoices.open_summary, account.customer_id, mode=mode, today=here.today)
-        owed = read(planned=in_instalments(), also=nearest_plan) if numbers.get("has_plan") else read()
+    owed = (
+        invoices.open_summary(
+            account.customer_id,
+            mode=mode,
+            today=here.today,
+            planned=in_instalments() if numbers.get("has_plan") else None,
+            also=nearest_plan if numbers.get("has_plan") else None,
+        )
+        if account.can(Permission.INVOICES)
+        else None
+    )
     recent = (
         orders.list_recent_orders(account.customer_id, mode=mode) if account.can(Permission.ORDERS) else []
     )

@@ -378,14 +378,14 @@ def open_summary(
     mode: Mode,
     today: date,
     planned: sa.Subquery | None = None,
-    also: Beside = _nothing_beside,
+    also: Beside | None = None,
 ) -> OpenSummary:
     """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index.
 
     ``planned`` says what is paid in instalments, as for ``list_invoices``. ``also`` makes scalar subqueries on the
     customer and the mode from areas that this one does not know.
     """
-    row = _owed(planned, also)(customer_id=customer_id, mode=mode, today=today).one()
+    row = _owed(planned, also or _nothing_beside)(customer_id=customer_id, mode=mode, today=today).one()
     return OpenSummary(
         count=row.unpaid,
         total_minor=int(row.total),
