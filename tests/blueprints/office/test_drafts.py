@@ -272,3 +272,11 @@ def test_an_archived_account_gets_no_invoice(login: Any, on_stage: Any, ids: Any
     with on_stage():
         db.session.get_one(Customer, ids.emma_account).archived_at = START
     assert login("saskia").send(new, {**LINE, **KEY}).status_code == 409
+
+
+@pytest.mark.parametrize("number", ["²", "٣", "x", "", "-1", "9" * 30])
+def test_a_line_of_no_number_is_no_line(login: Any, on_stage: Any, new: str, number: str) -> None:
+    strange = {f"lines-{number}-quantity": "1", f"lines-{number}-description": "Cake"}
+    answer = login("saskia").send(new, {**LINE, **KEY, **strange})
+    assert answer.status_code in (303, 422)
+    assert [line[0] for made in documents(on_stage) for line in made["lines"]] in ([], ["Bread"])

@@ -64,10 +64,18 @@ class LineForm(Form):  # type: ignore[misc]
     vat = SelectField(_l("VAT"))
 
 
+class Lines(FieldList):  # type: ignore[misc]
+    """A list of lines that somebody may post under any name."""
+
+    def _extract_indices(self, prefix: str, formdata: Any) -> Iterator[int]:
+        """WTForms takes whatever Python calls a digit for a number, such as ²."""
+        yield from super()._extract_indices(prefix, filter(str.isascii, formdata))
+
+
 class DraftForm(PortalForm):
     """The lines of a draft and a note below them."""
 
-    lines = FieldList(FormField(LineForm), min_entries=1)
+    lines = Lines(FormField(LineForm), min_entries=1)
     note = text_field(
         _l("Note below the lines"),
         field=TextAreaField,
