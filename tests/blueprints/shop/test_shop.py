@@ -45,8 +45,8 @@ def test_an_empty_page_offers_to_write_and_no_way_in_a_circle(login: Any) -> Non
     for path in ("", "/invoices", "/orders", "/subscriptions", "/support"):
         (main,) = find_all(parse(jan.get(f"/customer{path}").text), "main")
         offered = [a.attrib["href"] for a in find_all(main, "a")]
-        # A conversation is begun where there are none; elsewhere the shop is mailed.
-        way = "/customer/support/new" if path == "/support" else "mailto:hello@shop.example.test"
+        # On home, and where there are none, a conversation is begun; elsewhere the shop is mailed.
+        way = "/customer/support/new" if path in ("", "/support") else "mailto:hello@shop.example.test"
         assert way in offered and "/" not in offered, path
 
 
