@@ -21,7 +21,7 @@ from portal.domain.collections.models import (
     PaymentPlan,
     PlanStatus,
 )
-from portal.domain.collections.queries import documents_of
+from portal.domain.collections.queries import list_document_ids
 from portal.domain.collections.states import CASE, CASE_RUNNING, PLAN, PLAN_RUNNING, CaseMove, PlanMove
 from portal.domain.invoices import booking
 from portal.domain.invoices.balance import documents_settled
@@ -36,7 +36,7 @@ def lock_case(case_id: int) -> CollectionCase:
     """A case that the caller looked up, fresh, and held with all that its amounts come from."""
     case = db.session.get_one(CollectionCase, case_id)
     booking.lock_credit([case.customer_id])
-    booking.lock_documents(db.session.scalars(sa.select(Document.id).where(documents_of(case))).all())
+    booking.lock_documents(list_document_ids(case))
     return _lock([case_id])[0]
 
 
@@ -118,8 +118,9 @@ def _end_plan(case: CollectionCase, *, now: datetime) -> None:
 
 
 def _is_open(case: CollectionCase) -> bool:
-    left = sa.select(Document.id).where(documents_of(case), Document.open_minor > 0).limit(1)
     db.session.flush()
+    about = list_document_ids(case)
+    left = sa.select(Document.id).where(Document.id.in_(about), Document.open_minor > 0).limit(1)
     return db.session.scalar(left) is not None
 
 

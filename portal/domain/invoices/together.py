@@ -115,7 +115,7 @@ def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
     """What the page of a document shows of its customer's other affairs, for the statement that finds the document.
 
     ``credit_minor`` there is, ``credit_uses`` there were on it, and of what is to be paid in its currency, itself
-    included, ``open_count`` and ``open_minor``.
+    included, ``open_count`` and ``open_minor``: both of at most one more than one payment may be for.
     """
     other = aliased(Document)
     is_open = [
@@ -128,10 +128,11 @@ def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
         other.pending_minor == 0,
     ]
     uses = [Allocation.document_id == document.id, Allocation.credit_entry_id.is_not(None)]
-    total = sa.select(sa.func.coalesce(sa.func.sum(other.open_minor), 0)).where(*is_open)
+    first = sa.select(other.open_minor).where(*is_open).correlate(document).limit(MOST + 1).subquery()
+    total = sa.select(sa.func.coalesce(sa.func.sum(first.c.open_minor), 0))
     return {
         "credit_minor": credit_column(document.customer_id, document.mode, document.currency),
         "credit_uses": sa.select(sa.func.count()).select_from(Allocation).where(*uses).scalar_subquery(),
-        "open_count": sa.select(sa.func.count()).select_from(other).where(*is_open).scalar_subquery(),
+        "open_count": sa.select(sa.func.count()).select_from(first).scalar_subquery(),
         "open_minor": total.scalar_subquery(),
     }
