@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.core.access import OWN, Audience, customer_ids, needs, open_for, public, same_account
+from portal.core.access import OWN, Audience, customer_ids, needs, of_objects, open_for, public, same_account
 from portal.core.audit import Actor, record
 from portal.core.clock import now, today
 from portal.core.errors import Conflict, DomainError, Forbidden, NotFound, ProviderError
 from portal.core.forms import PortalForm, checked_by_form, text_field
-from portal.core.frame import AlertRow, alert_columns
+from portal.core.frame import AlertLink, AlertRow, alert_columns
 from portal.core.mailer import Category, Mail
 from portal.core.mailer import queue as queue_mail
 from portal.core.money import Money, parse_amount
@@ -29,6 +29,7 @@ from portal.core.shops import current_shop
 from portal.core.signals import signal
 from portal.core.tables import (
     Base,
+    CustomerOwned,
     Id,
     LabelEnum,
     PublicId,
@@ -55,12 +56,14 @@ __all__ = [
     "OWN",
     "Actor",
     "Alert",
+    "AlertLink",
     "AlertRow",
     "Audience",
     "Base",
     "Card",
     "Category",
     "Conflict",
+    "CustomerOwned",
     "DomainError",
     "Entry",
     "Forbidden",
@@ -101,6 +104,7 @@ __all__ = [
     "minor",
     "needs",
     "now",
+    "of_objects",
     "open_for",
     "parse_amount",
     "periodic",

@@ -51,7 +51,7 @@ def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:
     )
     config.data_dir.mkdir(parents=True, exist_ok=True)
     config.files_dir.mkdir(parents=True, exist_ok=True)
-    app = create_app(config, TESTING=True, **overrides)
+    app = create_app(config, TESTING=True, **{"PACKAGES": False, **overrides})
     app.test_client_class = PageClient
     return app
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask import request
+from flask import g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -40,6 +40,8 @@ class PortalForm(FlaskForm):
         token = self._fields.get("csrf_token")
         if token is not None and token.errors:
             token.errors = [_("This page was open for too long. Nothing was lost: please send it again.")]
+        elif token is not None:
+            g.form_checked = True  # as ``core.access`` asks of a view that is ``checked_by_form``
         return passed
 
     def refuse(self, error: DomainError) -> None:
@@ -52,7 +54,10 @@ class PortalForm(FlaskForm):
 
 
 def checked_by_form(view: Callable[..., Any]) -> Callable[..., Any]:
-    """For a view whose ``PortalForm`` checks the CSRF token itself, so that a failure shows what was typed again."""
+    """For a view whose ``PortalForm`` checks the CSRF token itself, so that a failure shows what was typed again.
+
+    Until one was validated in the request, the view can neither commit nor answer (``core.access``).
+    """
     view.__checked_by_form__ = True  # type: ignore[attr-defined]
     csrf.exempt(view)
     return view

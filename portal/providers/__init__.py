@@ -42,7 +42,8 @@ def load_providers(config: Mapping[str, Any]) -> Mapping[str, Entry]:
         ),
         "manual": Entry(factory=manual.build, key_for=lambda shop: shop.iban or None),
     }
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
+    installed = entry_points(group=ENTRY_POINTS) if config.get("PACKAGES", True) else ()
+    for point in sorted(installed, key=lambda p: p.name):
         entry = point.load()
         if not isinstance(entry, Entry):
             raise BadProvider(f"{point.name}: the entry point {point.value} is not a portal.api.Entry")

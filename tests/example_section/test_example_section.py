@@ -29,7 +29,9 @@ def extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     monkeypatch.setattr(
         sections, "entry_points", lambda group: [point] if group == sections.ENTRY_POINTS else []
     )
-    app = make_app(tmp_path, f"sqlite:///{tmp_path / 'extended.sqlite'}", SMTP_URL="smtp://127.0.0.1:9")
+    app = make_app(
+        tmp_path, f"sqlite:///{tmp_path / 'extended.sqlite'}", SMTP_URL="smtp://127.0.0.1:9", PACKAGES=True
+    )
     with app.app_context():
         flask_migrate.upgrade()
         ids = cast.put_on_stage()
@@ -88,5 +90,5 @@ def test_what_is_no_section_says_so_in_one_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         sections, "entry_points", lambda group: [point] if group == sections.ENTRY_POINTS else []
     )
-    with pytest.raises(sections.BadSection, match=r"wrong: the entry point pathlib:Path is not"):
-        make_app(tmp_path, f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with pytest.raises(sections.BadSection, match=r"pathlib: the entry point wrong = pathlib:Path is not"):
+        make_app(tmp_path, f"sqlite:///{tmp_path / 'x.sqlite'}", PACKAGES=True)
