@@ -43,7 +43,7 @@ def create_app(config: Config | None = None, **overrides: Any) -> Flask:
     bind_extensions(app)
     bind_sessions(app, wired)
     registry.install(providers.load_providers(app.config))
-    loaded = sections.load_sections(app, blueprints.core_sections, wired.grant)
+    loaded = sections.load_sections(app, blueprints.core_sections, wired.grant, blueprints.linked)
     access.declare(app, {section.key: section.audience for section in loaded.all})
     templating.install(app)
     static_files.install(app)

@@ -8,13 +8,24 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, g, has_request_context, redirect, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    g,
+    has_request_context,
+    redirect,
+    request,
+    url_for,
+)
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from portal.core import errorpages, links, security
-from portal.core.errors import Conflict
+from portal.core.errors import CannotStart, Conflict
 from portal.core.principals import (
     MembershipInfo,
     current_membership,
@@ -51,8 +62,8 @@ class Rule:
     is_checked_by_form: bool = False
 
 
-class UndeclaredView(RuntimeError):
-    """A view that does not say who may open it; the portal does not start."""
+class UndeclaredView(CannotStart):
+    """A view that does not say who may open it, or that forgot to ask; the portal does not start, or not answer."""
 
 
 def needs(permission: str) -> Callable[[View], View]:
@@ -91,6 +102,8 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
             audience = Audience.PUBLIC
         if audience is None:
             raise UndeclaredView(f"{endpoint}: give its blueprint a Section with an audience")
+        if is_of_files(view):
+            audience = Audience.PUBLIC
         if audience is not Audience.PUBLIC and permission is None:
             raise UndeclaredView(
                 f"{endpoint}: say @needs(Permission.…), or @needs(OWN) for a page of one's own"
@@ -102,6 +115,11 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
             is_checked_by_form=getattr(view, "__checked_by_form__", False),
         )
     app.extensions["access_rules"] = rules
+
+
+def is_of_files(view: Any) -> bool:
+    """Whether Flask made a view for the folder of static files of a blueprint."""
+    return getattr(view, "__func__", None) is Blueprint.send_static_file
 
 
 def _audience_of(blueprint: str, audiences: dict[str, Audience]) -> Audience | None:
@@ -130,7 +148,8 @@ def _check() -> Any:
         raise failed
     if security.is_readable_by_others():
         return security.ask_for_https()
-    if request.endpoint == "static" and not security.is_for_browsers(request.path):
+    view = current_app.view_functions.get(request.endpoint or "")
+    if (request.endpoint == "static" or is_of_files(view)) and not security.is_for_browsers(request.path):
         abort(404)
     if g.get("shop") is None:
         if needs_no_shop(request.path):

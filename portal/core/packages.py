@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
 
 import sqlalchemy as sa
 
+from portal.core.errors import CannotStart
 from portal.core.tables import Base, ShopOwned
 
 
-class BadSection(RuntimeError):
-    """A section that cannot be loaded; the message says in one line what is wrong."""
+class BadSection(CannotStart):
+    """A section that cannot be loaded."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,36 @@ class Package:
         return [
             each.class_ for each in Base.registry.mappers if outermost(each.class_.__module__) == self.module
         ]
+
+
+#: Alembic's own table of the portal; a package with migrations has one of the same name with its section's key.
+REVISIONS = "alembic_version"
+
+
+def version_table(key: str | None) -> str:
+    """Where the revision of a section's tables stands, or of the portal's own."""
+    return REVISIONS if key is None else f"{REVISIONS}_{key}"
+
+
+def present_revisions(connection: sa.Connection) -> dict[str, list[str]]:
+    """The revisions of packages' tables by the keys of their sections, as the database has them."""
+    names = [each for each in sa.inspect(connection).get_table_names() if each.startswith(f"{REVISIONS}_")]
+    return {
+        name.removeprefix(f"{REVISIONS}_"): sorted(
+            connection.scalars(sa.select(sa.column("version_num")).select_from(sa.table(name)))
+        )
+        for name in sorted(names)
+    }
+
+
+def missing_tables(connection: sa.Connection, kept: Mapping[str, Package]) -> dict[str, list[str]]:
+    """The tables of packages that are not in the database, by the package's name; ``kept`` are those of sections."""
+    wanted = {package.name: [table.name for table in package.tables()] for package in kept.values()}
+    if not any(wanted.values()):
+        return {}
+    there = set(sa.inspect(connection).get_table_names())
+    gone = {name: [table for table in tables if table not in there] for name, tables in wanted.items()}
+    return {name: tables for name, tables in gone.items() if tables}
 
 
 def package_of(point: EntryPoint) -> Package:

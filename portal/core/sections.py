@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -110,7 +111,8 @@ class Alert:
 class Section:
     """One part of the portal. ``key`` names blueprint, template folder and tests; the address has hyphens.
 
-    ``permissions`` are rights of its own, each with the roles that have it beside the owner.
+    ``permissions`` are rights of its own, each with the roles that have it beside the owner. ``migrations`` names the
+    folder with the revisions of its package's tables, beside the module of its blueprint.
     """
 
     key: str
@@ -123,6 +125,7 @@ class Section:
     url_prefix: str | None = None
     test_mode_only: bool = False
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    migrations: str | None = None
 
     @property
     def address(self) -> str:
@@ -185,13 +188,27 @@ class Sections:
 Grant = Callable[[Section], Collection[str]]
 
 
-def load_sections(app: Flask, core: Iterable[Section], grant: Grant | None = None) -> Sections:
+def load_sections(
+    app: Flask,
+    core: Iterable[Section],
+    grant: Grant | None = None,
+    linked: Mapping[str, Collection[str]] | None = None,
+) -> Sections:
     """Registers the core sections and the installed third-party ones through one and the same door.
 
-    ``grant`` adds a section's own permissions and answers every word that may be asked for on its pages.
+    ``grant`` adds a section's own permissions and answers every word that may be asked for on its pages. ``linked``
+    holds the pages of each core section to which others lead.
     """
     sections = Sections()
-    for section in core:
+    left_out: set[str] = set()
+
+    def is_wanted(section: Section) -> bool:
+        if section.key in app.config.get("LEAVE_OUT", ()) and section.key not in left_out:
+            left_out.add(section.key)
+            return False
+        return True
+
+    for section in filter(is_wanted, core):
         _register(app, sections, section, grant)
     for point in sorted(_points(app), key=lambda p: p.name):
         package = package_of(point)
@@ -199,6 +216,8 @@ def load_sections(app: Flask, core: Iterable[Section], grant: Grant | None = Non
             loaded = point.load()
             if not isinstance(loaded, Section):
                 raise BadSection(f"the entry point {point.name} = {point.value} is not a portal.api.Section")
+            if not is_wanted(loaded):
+                continue
             sections.packages[loaded.key] = package
             _register(app, sections, loaded, grant)
             package.check_tables()
@@ -207,8 +226,21 @@ def load_sections(app: Flask, core: Iterable[Section], grant: Grant | None = Non
         except Exception as error:
             lines = f"{type(error).__name__}: {error}".splitlines()
             raise BadSection(f"{package.name}: {point.value} cannot be loaded: {lines[0]}") from error
+    _check_left_out(app, left_out, linked or {})
     app.extensions["sections"] = sections
     return sections
+
+
+def _check_left_out(app: Flask, left_out: set[str], linked: Mapping[str, Collection[str]]) -> None:
+    for key in sorted(app.config.get("LEAVE_OUT", ())):
+        if key not in left_out:
+            raise BadSection(f"LEAVE_OUT names {key}, and there is no section of that key")
+        gone = [page for page in linked.get(key, ()) if f"{key}.{page}" not in app.view_functions]
+        if gone:
+            raise BadSection(
+                f"LEAVE_OUT names {key}, but other pages lead to its pages {', '.join(gone)}: "
+                "a package's section of that key must have them"
+            )
 
 
 def _points(app: Flask) -> Iterable[EntryPoint]:
@@ -229,6 +261,7 @@ def _register(app: Flask, sections: Sections, section: Section, grant: Grant | N
             "under /office"
         )
     _check_alerts(sections, section)
+    _check_migrations(sections, section)
     app.register_blueprint(section.blueprint, url_prefix=section.address or None)
     for endpoint in [item.endpoint for item in section.nav] + [card.endpoint for card in section.cards]:
         if endpoint not in app.view_functions:
@@ -250,6 +283,16 @@ def _check_alerts(sections: Sections, section: Section) -> None:
         if section.key in sections.packages and alert.title is None:
             raise BadSection(f"{section.key}: its alerts {alert.kind!r} have no title to stand under")
         kinds.add(alert.kind)
+
+
+def _check_migrations(sections: Sections, section: Section) -> None:
+    if section.migrations is None:
+        return
+    package = sections.packages.get(section.key)
+    if any(known.migrations and sections.packages.get(known.key) == package for known in sections.all):
+        raise BadSection(f"{section.key}: another section of its package has the migrations of both")
+    if package is None or not (Path(section.blueprint.root_path) / section.migrations).is_dir():
+        raise BadSection(f"{section.key}: there is no folder {section.migrations} beside its blueprint")
 
 
 def _check_words(app: Flask, section: Section, words: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, redirect
 from wtforms import StringField
 
 from portal import api, blueprints
-from portal.core import clock, sessions
+from portal.core import clock
 from portal.core.tenancy import shop_scope
 from portal.domain.people.models import Customer, Membership, Role
 from portal.extensions import db
@@ -117,22 +117,11 @@ def slips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, Ids
 @pytest.fixture
 def emma(slips: tuple[Flask, Ids]) -> PageClient:
     app, ids = slips
-    now, token = clock.now(), clock.now().isoformat()
+    token = clock.now().isoformat()
     with app.app_context(), shop_scope(ids.shop):
         for row in db.session.scalars(sa.select(Customer)):
             row.name = "As it was"
-        db.session.add(
-            sessions.SessionRow(
-                token_hash=sessions.token_hash(token),
-                principal=f"person:{ids.emma}",
-                person_id=ids.emma,
-                csrf_secret="s" * 64,
-                started_at=now,
-                last_seen_at=now,
-                confirmed_at=now,
-                expires_at=now + sessions.IDLE,
-            )
-        )
+        cast.sign_in(ids.emma, token)
         db.session.commit()
     client: PageClient = app.test_client()  # type: ignore[assignment]
     client.set_cookie("__Host-loket_person", token, domain=cast.HOST, secure=True, path="/")

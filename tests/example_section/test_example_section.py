@@ -12,7 +12,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 
-from portal.core import clock, sections, sessions
+from portal.core import clock, sections
 from portal.core.tenancy import shop_scope
 from portal.extensions import db
 from tests import cast
@@ -45,19 +45,7 @@ def extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 
 def emma(app: Flask, ids: cast.Ids) -> PageClient:
     with app.app_context(), shop_scope(ids.shop):
-        now = clock.now()
-        db.session.add(
-            sessions.SessionRow(
-                token_hash=sessions.token_hash("t" * 43),
-                principal=f"person:{ids.emma}",
-                person_id=ids.emma,
-                csrf_secret="s" * 64,
-                started_at=now,
-                last_seen_at=now,
-                confirmed_at=now,
-                expires_at=now + sessions.IDLE,
-            )
-        )
+        cast.sign_in(ids.emma, "t" * 43)
         db.session.commit()
     client: PageClient = app.test_client()  # type: ignore[assignment]
     client.set_cookie("__Host-loket_person", "t" * 43, domain=cast.HOST, secure=True, path="/")
