@@ -98,7 +98,7 @@ class MailAddress:
             raise ValidationError(_l("This is not a complete e-mail address.")) from None
 
 
-class DayField(DateField):  # type: ignore[misc]
+class DayField(DateField):
     """A day since 2000, as browsers send it or as somebody types it where they show no calendar."""
 
     def process_formdata(self, valuelist: list[str]) -> None:

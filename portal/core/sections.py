@@ -297,7 +297,8 @@ def _check_migrations(sections: Sections, section: Section) -> None:
 
 def _check_words(app: Flask, section: Section, words: Collection[str]) -> None:
     """Whether every permission that the section asks for is one: nobody has a word with a slip of the pen in it."""
-    asked = [item.permission for item in (*section.nav, *section.cards, *section.alerts) if item.permission]
+    contributed: list[NavItem | Card | Alert] = [*section.nav, *section.cards, *section.alerts]
+    asked = [each.permission for each in contributed if each.permission]
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith(f"{section.key}."):
             asked.append(getattr(view, "__needs__", OWN))

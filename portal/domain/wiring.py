@@ -50,14 +50,16 @@ def functions() -> Wiring:
 
 def _grant(section: Section) -> Collection[str]:
     """The rights of a section's own, for its face; they begin with its key, so that nobody has them by chance."""
-    face, before = (staff_permissions, "office.") if section.audience is Audience.STAFF else (permissions, "")
+    is_office = section.audience is Audience.STAFF
+    before = f"office.{section.key}" if is_office else section.key
     for word in section.permissions:
-        if not re.fullmatch(rf"{re.escape(before + section.key)}\.[a-z][a-z_]*", word):
-            raise BadSection(
-                f"{section.key}: a permission of its own is {before}{section.key}.verb, not {word!r}"
-            )
+        if not re.fullmatch(rf"{re.escape(before)}\.[a-z][a-z_]*", word):
+            raise BadSection(f"{section.key}: a permission of its own is {before}.verb, not {word!r}")
     try:
-        face.grant(section.permissions)
+        if is_office:
+            staff_permissions.grant(section.permissions)
+            return staff_permissions.known()
+        permissions.grant(section.permissions)
+        return permissions.known()
     except ValueError as error:
         raise BadSection(f"{section.key}: a permission goes to a role, and {error}") from None
-    return face.known()

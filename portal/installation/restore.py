@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -187,7 +187,9 @@ class _Restore:
         try:
             loading.clear(self.config.files_dir)
             self._refuse_without_room(read.manifest)  # after the remains of a former try have made some
-            schema.remake(self.app, self.config, {None: read.contents.revisions, **read.contents.sections})
+            wanted: dict[str | None, Sequence[str]] = {None: read.contents.revisions}
+            wanted.update(read.contents.sections)
+            schema.remake(self.app, self.config, wanted)
             with loading.connected(db.engine.url) as connection:
                 self._load(read, loading.Loader(connection, read.contents.tables, self.config.files_dir))
                 self._put_keys(read)

@@ -1,4 +1,4 @@
-"""``docs/sections.md`` tells of every name that packages may use and every word that views may ask for, and no other."""
+"""``docs/sections.md`` tells of every name that packages may use and each word that views may ask for, no other."""
 
 from __future__ import annotations
 
