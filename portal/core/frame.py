@@ -200,7 +200,7 @@ def _build_without(sections: Sections, person: PersonPrincipal, but: frozenset[s
     plan = sections.once(("frame", account.permissions, but), lambda: _plan(sections, account, but))
     counts = count(plan.counts, here.values)
     shown = [
-        (item, _is_active(item), counts.get(f"badge_{index}", 0))
+        (item, _is_active(item), int(counts.get(f"badge_{index}") or 0))
         for index, item in enumerate(plan.items)
         if counts.get(f"shown_{index}", 1)
     ]

@@ -70,7 +70,7 @@ def _build_without(sections: Sections, staff: StaffPrincipal, but: frozenset[str
                 url=url_for(item.endpoint),
                 icon=item.icon,
                 active=_is_active(item),
-                badge=counts.get(f"badge_{index}", 0),
+                badge=int(counts.get(f"badge_{index}") or 0),
             )
             for index, item in enumerate(plan.items)
             if counts.get(f"shown_{index}", 1)

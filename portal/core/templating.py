@@ -33,7 +33,7 @@ from portal.core import (
     theme,
 )
 from portal.core.principals import current_person, current_principal
-from portal.core.sections import Sections
+from portal.core.sections import BadSection, Card, NavItem, Sections
 
 
 def language() -> str:
@@ -140,6 +140,14 @@ class Assets:
                 raise LookupError(f"{name!r} is not in portal/static/vendor/icons.txt")
         return f"{self.url('vendor/icons.svg')}#{name}"
 
+    def has_icon(self, name: str) -> bool:
+        """Whether there is an icon of that name, ours or a package's."""
+        key, colon, symbol = name.partition(":")
+        if not colon:
+            return name in self.icons
+        sprite = self._more[key][0] / "icons.svg" if key in self._more else None
+        return sprite is not None and sprite.is_file() and symbol in _SYMBOL.findall(sprite.read_text())
+
     @cached_property
     def icons(self) -> frozenset[str]:
         """The names in the sprite."""
@@ -172,6 +180,7 @@ def install(app: Flask) -> None:
     app.jinja_loader = ChoiceLoader([own, app.jinja_loader]) if app.jinja_loader is not None else own
     speech.install(env)
     assets = Assets(Path(app.static_folder or ""), app.static_url_path or "", _folders_of_packages(app))
+    _check_icons(app, assets)
     env.globals.update(
         asset=assets.url, icon_url=assets.icon_url, can=access.can, has_page=app.view_functions.__contains__
     )
@@ -205,6 +214,18 @@ def install(app: Flask) -> None:
             "preferences_url": _preferences_url() if shop is not None else None,
             "page_address": links.page_address("/") if shop is not None else "/",
         }
+
+
+def _check_icons(app: Flask, assets: Assets) -> None:
+    """A file that is not there would be an error on every page."""
+    sections: Sections = app.extensions["sections"]
+    for section in sections.all:
+        shown: list[NavItem | Card] = [*section.nav, *section.cards]
+        for each in shown:
+            if not assets.has_icon(each.icon):
+                package = sections.packages.get(section.key)
+                whose = f"{package.name}: " if package is not None else ""
+                raise BadSection(f"{whose}{section.key}: there is no icon {each.icon!r}")
 
 
 def _folders_of_packages(app: Flask) -> dict[str, tuple[Path, str]]:

@@ -90,6 +90,8 @@ def broken() -> object:
         (lambda: section(alerts=(alert(kind="invoice"),)), "alerts of the kind 'invoice' already"),
         (lambda: section(alerts=(alert(), alert())), "alerts of the kind 'acme' already"),
         (lambda: section(alerts=(alert(title=None),)), "no title to stand under"),
+        (lambda: section(nav=(item(icon="no-such-icon"),)), "there is no icon 'no-such-icon'"),
+        (lambda: section(nav=(item(icon="acme:seal"),)), "there is no icon 'acme:seal'"),
         (lambda: section(permissions={"orders.view": ("billing",)}), "acme.verb, not 'orders.view'"),
         (lambda: section(permissions={"acme.use": ("boss",)}), "'boss' is not a valid Role"),
     ],
@@ -249,7 +251,13 @@ def contributed(name: str, raising: Any) -> dict[str, Any]:
     }[name]()
 
 
+def a_text(here: api.FrameScope) -> Any:
+    return sa.select(sa.literal("many")).scalar_subquery()
+
+
 FAULTS = [
+    ("badge", a_text),
+    ("card", a_text),
     *((name, raises) for name in ("badge", "shown", "card", "rows", "present")),
     *((name, no_such_table) for name in ("badge", "shown", "card")),
     (
@@ -286,7 +294,7 @@ def test_a_refused_form_keeps_what_was_written_before(
     assert answer.status_code == 422 and "Invoices" in answer.text
 
 
-@pytest.mark.parametrize(("name", "raising"), FAULTS[:1])
+@pytest.mark.parametrize(("name", "raising"), [("badge", raises), ("present", raises)])
 def test_what_the_core_raises_is_not_lived_with(
     app: Flask, with_section: Callable[..., None], login: Login, name: str, raising: Any
 ) -> None:
