@@ -62,7 +62,7 @@ def find_account(customer_id: int) -> AccountInfo:
 def account_names(customer_ids: Collection[int]) -> dict[int, str]:
     """The names of accounts of the active shop by their keys, in one statement, for a list."""
     rows = db.session.execute(sa.select(Customer.id, Customer.name).where(Customer.id.in_(customer_ids)))
-    return dict(rows.tuples().all())
+    return {row.id: row.name for row in rows}
 
 
 def mail_account(
