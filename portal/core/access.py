@@ -249,12 +249,9 @@ def install(app: Flask, session: Any) -> None:
 
 
 def verify(response: Response) -> Response:
-    """Refuses to answer for a view that forgot to ask; an ``after_request`` function."""
+    """Refuses to answer for the page of an object that asked nobody; an ``after_request`` function."""
     if response.status_code < 400 and _is_of_a_view():
         _refuse_unasked_object()
-        # A view may lead elsewhere before it looks at a form; what it does by one it says with a page or keeps.
-        if response.status_code < 300:
-            _refuse_unchecked_form()
     return response
 
 
@@ -282,7 +279,10 @@ def _refuse_unasked_object() -> None:
 
 
 def _refuse_unchecked_form() -> None:
-    """A view that is ``checked_by_form`` and validates none would obey any page of the world."""
+    """A view that is ``checked_by_form`` and validates none would obey any page of the world: it keeps nothing.
+
+    It may answer, with what was typed or a preview of it: mails, files, work and sessions all wait for a commit.
+    """
     changes = g.get("view_may_run") and request.method not in READING_METHODS
     if (
         changes

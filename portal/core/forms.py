@@ -56,7 +56,7 @@ class PortalForm(FlaskForm):
 def checked_by_form(view: Callable[..., Any]) -> Callable[..., Any]:
     """For a view whose ``PortalForm`` checks the CSRF token itself, so that a failure shows what was typed again.
 
-    Until one was validated in the request, the view can neither commit nor answer (``core.access``).
+    Until one was validated in the request, the view cannot commit (``core.access``).
     """
     view.__checked_by_form__ = True  # type: ignore[attr-defined]
     csrf.exempt(view)
