@@ -12,7 +12,7 @@ from flask import Blueprint, Flask
 
 from portal import blueprints
 from portal.core import sections
-from portal.core.access import Audience
+from portal.core.access import Audience, needs
 from portal.core.sections import BadSection, Card, NavItem, Section, load_sections
 from portal.core.tenancy import shop_scope
 from portal.extensions import db
@@ -206,3 +206,43 @@ def test_a_template_in_the_folder_of_the_installation_wins(tmp_path: Path) -> No
     assert app.jinja_env.get_template("email/_layout.html").filename == str(
         Path(blueprints.__file__).parents[1] / "templates" / "email" / "_layout.html"
     )
+
+
+def test_the_files_of_a_package_are_for_browsers_and_another_may_stand_in_for_a_section(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = tmp_path / "static"
+    files.mkdir()
+    (files / "page.css").write_text("p { color: red }")
+    (files / "notes.md").write_text("how it was built")
+    blueprint = Blueprint("contacts", __name__, static_folder=str(files))
+    blueprint.add_url_rule("", "index", needs("contacts.view")(lambda: "Contacts of Acme"))
+    ours = Section("contacts", "Contacts", Audience.CUSTOMER, blueprint)
+    monkeypatch.setattr(
+        sections, "entry_points", lambda group: [Point("acme", ours)] if group == "portal.sections" else []
+    )
+    app = make_app(
+        tmp_path, f"sqlite:///{tmp_path / 'x.sqlite'}", PACKAGES=True, LEAVE_OUT=frozenset({"contacts"})
+    )
+    with app.app_context():
+        flask_migrate.upgrade()
+        ids = cast.put_on_stage()
+        with shop_scope(ids.shop):
+            cast.sign_in(ids.emma, "t" * 43)
+            db.session.commit()
+    client: PageClient = app.test_client()  # type: ignore[assignment]
+    client.checks = False
+    style = client.get("/customer/contacts/static/page.css")
+    assert (style.status_code, style.text) == (200, "p { color: red }"), "for visitors too"
+    assert "max-age=31536000" in style.headers["Cache-Control"]
+    missing = [client.get(f"/customer/contacts/static/{name}") for name in ("notes.md", "none.css")]
+    assert [each.status_code for each in missing] == [404, 404]
+    assert all(each.headers["Cache-Control"] == "no-store" for each in missing)
+    assert client.get("/customer/contacts").status_code == 303
+    client.set_cookie("__Host-loket_person", "t" * 43, domain=cast.HOST, secure=True, path="/")
+    assert client.get("/customer/contacts").text == "Contacts of Acme"
+    assert client.get("/customer/contacts").headers["Cache-Control"] == "no-store"
+    assert 'href="/customer/contacts"' in client.get("/customer/settings").text
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
