@@ -138,8 +138,8 @@ def refuse_missing_tables(app: Flask) -> None:
     with db.engine.connect() as connection:
         for package, names in packages.missing_tables(connection, loaded.packages).items():
             raise StartFailed(
-                f"{package}: the database has no table {', '.join(names)}, and its section has no migrations that make "
-                "it; make it, take the package out, or start with PACKAGES=0."
+                f"{package}: the database has no table {', '.join(names)}, and no migration of it is left to make it; "
+                "make it, take the package out, or start with PACKAGES=0."
             )
 
 
