@@ -35,10 +35,11 @@ if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
 else:
     from portal import create_app
+    from portal.core.errors import CannotStart
     from portal.installation import keys, start, translations
 
     try:
         translations.compile_changed()
         app = create_app(start.attached(keys.ensure(Config.from_env(os.environ))))
-    except ConfigError as wrong:
+    except (ConfigError, CannotStart) as wrong:
         raise SystemExit(f"Loket: {wrong}") from None

@@ -129,6 +129,15 @@ class Config:
     web_workers: int = 2
     web_threads: int = 4
 
+    # PACKAGES: 0 starts without any installed section or payment provider, to get by when one of them is broken.
+    # Default: 1. Example: PACKAGES=0
+    packages: bool = True
+
+    # LEAVE_OUT: keys of sections that are left out, separated by commas, be they Loket's or of packages. A section to
+    # which other pages lead needs another of the same key in its place (docs/server.md). Default: none
+    # Example: LEAVE_OUT=contacts
+    leave_out: frozenset[str] = frozenset()
+
     # Where the demo's mail catcher puts what it caught; the installation sets it, not the environment.
     mail_folder: Path | None = None
 
@@ -173,6 +182,8 @@ class Config:
             log_level=_choice(environ, "LOG_LEVEL", cls.log_level, LOG_LEVELS, upper=True),
             web_workers=workers,
             web_threads=threads,
+            packages=_whole(environ, "PACKAGES", 1, 0, 1) == 1,
+            leave_out=frozenset(re.findall(r"[^,\s]+", _text(environ, "LEAVE_OUT") or "")),
         )
 
     @property
@@ -231,6 +242,8 @@ class Config:
             "RATELIMIT_STORAGE_URI": self.limiter_url,
             "TRUSTED_PROXIES": self.trusted_proxies,
             "PORT": self.port,
+            "PACKAGES": self.packages,
+            "LEAVE_OUT": self.leave_out,
             "DATA_DIR": self.data_dir,
             "FILES_DIR": self.files_dir,
             "MAIL_FOLDER": self.mail_folder,

@@ -13,6 +13,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy.types import TypeEngine
 
+from portal.core.packages import Package
 from portal.core.tables import Base, Scaled4, UTCDateTime
 
 
@@ -30,6 +31,7 @@ def run_migrations() -> None:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
+            version_table=context.config.attributes.get("version_table", "alembic_version"),
             render_as_batch=True,
             compare_type=True,
             transactional_ddl=not sqlite,
@@ -60,8 +62,14 @@ def _check_keys(connection: sa.Connection) -> None:
 
 
 def _ours(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Tables of third-party sections have branches of their own."""
-    return not (kind == "table" and reflected and compare_to is None)
+    """The tables of the history that runs: the portal's, or one package's, never each other's."""
+    if kind != "table":
+        return True
+    tables: set[str] | None = context.config.attributes.get("tables")
+    if tables is None:
+        tables = {table.name for table in Package("Loket", "portal").tables()}
+    # A table that no model knows is of a package that is not here now.
+    return name in tables and not (reflected and compare_to is None)
 
 
 def _render(kind: str, item: Any, autogen: Any) -> str | bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.commands import backup, customers, demo, invoices, mail, people, shops
+from portal.commands import backup, customers, demo, invoices, mail, people, sections, shops
 
 
 def install(app: Flask) -> None:
@@ -17,5 +17,6 @@ def install(app: Flask) -> None:
         demo.group,
         backup.group,
         mail.group,
+        sections.group,
     ):
         app.cli.add_command(group)

@@ -38,6 +38,7 @@ class Site:
             "INSTANCE_DIR": str(folder),
             "LOKET_MODE": mode,
             "BACKUP_PASSPHRASE": PASSPHRASE,
+            "PACKAGES": "0",
             **settings,
         }
         if url is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from portal.core import clock, sessions
 from portal.core.audit import Actor
 from portal.core.tenancy import shop_scope
 from portal.domain.invoices.actions import issue_invoice
@@ -102,6 +103,23 @@ def put_on_stage() -> Ids:
 def _staff(name: str, role: StaffRole) -> Staff:
     return Staff(
         email=f"{name.lower()}@example.com", name=name, role=role, password_hash=_HASH, created_at=START
+    )
+
+
+def sign_in(person_id: int, token: str) -> None:
+    """A session of a person in the active shop, for a client with this token; the caller commits."""
+    now = clock.now()
+    db.session.add(
+        sessions.SessionRow(
+            token_hash=sessions.token_hash(token),
+            principal=f"person:{person_id}",
+            person_id=person_id,
+            csrf_secret="s" * 64,
+            started_at=now,
+            last_seen_at=now,
+            confirmed_at=now,
+            expires_at=now + sessions.IDLE,
+        )
     )
 
 

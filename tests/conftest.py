@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.services"]
 
+# Whatever else is installed in this environment is not what these tests are about; those of packages ask for it.
+os.environ["PACKAGES"] = "0"
+#: ``tests.packages`` switches it on.
+WITH_PACKAGES = False
+
 FIELD_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
@@ -48,6 +53,7 @@ def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:
         redis_url=overrides.pop("REDIS_URL", None),
         smtp_url=overrides.pop("SMTP_URL", None),
         outbox_lease_seconds=overrides.pop("OUTBOX_LEASE_SECONDS", 30),
+        packages=overrides.pop("PACKAGES", WITH_PACKAGES),
     )
     config.data_dir.mkdir(parents=True, exist_ok=True)
     config.files_dir.mkdir(parents=True, exist_ok=True)
@@ -105,9 +111,8 @@ Stage = tuple[Flask, SqliteStage | PostgresStage, stage.Ids]
 @pytest.fixture(scope="session")
 def _stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The application with the cast on stage, on SQLite or, with LOKET_TEST_DATABASE=postgres, on PostgreSQL."""
-    import flask_migrate
-
     from portal.core import shops
+    from portal.installation.database import migrate
 
     # Whoever changes a shop tells so; on a busy machine what is known of it would run out in the middle of a test.
     shops.CACHE_SECONDS = 3600.0
@@ -117,7 +122,7 @@ def _stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         database = PostgresStage(request.getfixturevalue("postgres_cluster"))
     app = make_app(folder, database.url, SMTP_URL="smtp://127.0.0.1:9")
     with app.app_context():
-        flask_migrate.upgrade()
+        migrate(app, app.config["LOKET"])
         ids = stage.put_on_stage()
         _forget_connections()
     database.keep(CAST)

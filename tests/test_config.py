@@ -258,6 +258,8 @@ def test_every_setting_is_documented_with_an_example() -> None:
         *names.split(),
         "FIELD_KEYS",
         "HSTS_SUBDOMAINS",
+        "PACKAGES",
+        "LEAVE_OUT",
         "OUTBOX_LEASE_SECONDS",
         "LOG_LEVEL",
         "WEB_WORKERS",

@@ -45,3 +45,24 @@ core_sections = (
     setup,
     office,
 )
+
+#: The pages of each section to which the others lead, mails too. Whoever leaves the section out must have these.
+linked = {
+    "auth": ("accept", "change_email", "claim", "confirm", "forgot", "login", "logout", "register", "reset"),
+    "collections": ("plan", "show"),
+    "download": ("fetch",),
+    "home": ("index",),
+    "hooks": ("receive",),
+    "invoices": ("dispute", "index", "pay", "pay_several", "refund", "show"),
+    "office": ("auth.login", "auth.logout", "auth.preferences", "home.index", "tickets.show"),
+    "orders": ("index", "show"),
+    "pay": ("back", "link"),
+    "payment_methods": ("back", "create"),
+    "preferences": ("account", "save"),
+    "profile": ("index", "login_email"),
+    "sandbox": ("index", "mailbox"),
+    "settings": ("index",),
+    "shop": ("brand_sheet", "index", "logo", "tone_sheet"),
+    "subscriptions": ("index", "show"),
+    "support": ("create", "index", "preview", "show"),
+}

@@ -1,1 +1,1 @@
-"""The commands of ``flask``: ``flask shop``, ``customer``, ``invoice``, ``person``, ``mail`` and ``demo``."""
+"""The commands of ``flask``: ``shop``, ``customer``, ``invoice``, ``person``, ``mail``, ``section`` and others."""

@@ -8,11 +8,24 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    g,
+    has_request_context,
+    redirect,
+    request,
+    url_for,
+)
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from portal.core import errorpages, links, security
-from portal.core.errors import Conflict
+from portal.core.errors import CannotStart, Conflict
 from portal.core.principals import (
     MembershipInfo,
     current_membership,
@@ -20,7 +33,7 @@ from portal.core.principals import (
     current_staff,
     show_account,
 )
-from portal.core.sessions import needs_no_shop
+from portal.core.sessions import READING_METHODS, needs_no_shop
 from portal.core.shops import current_shop, host_without_port, is_loopback
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -43,12 +56,14 @@ class Rule:
 
     audience: Audience
     permission: str | None
-    #: Whether the address may name what the page is about after its question mark.
+    #: Whether the address may name what the page is about after its question mark, or its form in the body.
     is_of_objects: bool = False
+    #: Whether its form checks the token itself, and not what stands before all views.
+    is_checked_by_form: bool = False
 
 
-class UndeclaredView(RuntimeError):
-    """A view that does not say who may open it; the portal does not start."""
+class UndeclaredView(CannotStart):
+    """A view that does not say who may open it, or that forgot to ask; the portal does not start, or not answer."""
 
 
 def needs(permission: str) -> Callable[[View], View]:
@@ -62,7 +77,7 @@ def needs(permission: str) -> Callable[[View], View]:
 
 
 def of_objects(view: View) -> View:
-    """A view whose address may name what it is about after the question mark, as several invoices are.
+    """A view whose address names what it is about after the question mark, as several invoices are, or whose body does.
 
     It belongs to the account of that, like the page of one object: the view looks that up and calls ``open_for``.
     """
@@ -87,12 +102,24 @@ def declare(app: Flask, audiences: dict[str, Audience]) -> None:
             audience = Audience.PUBLIC
         if audience is None:
             raise UndeclaredView(f"{endpoint}: give its blueprint a Section with an audience")
+        if is_of_files(view):
+            audience = Audience.PUBLIC
         if audience is not Audience.PUBLIC and permission is None:
             raise UndeclaredView(
                 f"{endpoint}: say @needs(Permission.…), or @needs(OWN) for a page of one's own"
             )
-        rules[endpoint] = Rule(audience, permission, getattr(view, "__of_objects__", False))
+        rules[endpoint] = Rule(
+            audience,
+            permission,
+            is_of_objects=getattr(view, "__of_objects__", False),
+            is_checked_by_form=getattr(view, "__checked_by_form__", False),
+        )
     app.extensions["access_rules"] = rules
+
+
+def is_of_files(view: Any) -> bool:
+    """Whether Flask made a view for the folder of static files of a blueprint."""
+    return getattr(view, "__func__", None) is Blueprint.send_static_file
 
 
 def _audience_of(blueprint: str, audiences: dict[str, Audience]) -> Audience | None:
@@ -110,12 +137,19 @@ def rule_of(app: Flask, endpoint: str) -> Rule:
 
 def check() -> Any:
     """Answers for who may not open the page; a ``before_request`` function, the first of all."""
+    refusal = _check()
+    g.view_may_run = refusal is None
+    return refusal
+
+
+def _check() -> Any:
     failed = g.pop("opening_failed", None)
     if failed is not None:
         raise failed
     if security.is_readable_by_others():
         return security.ask_for_https()
-    if request.endpoint == "static" and not security.is_for_browsers(request.path):
+    view = current_app.view_functions.get(request.endpoint or "")
+    if (request.endpoint == "static" or is_of_files(view)) and not security.is_for_browsers(request.path):
         abort(404)
     if g.get("shop") is None:
         if needs_no_shop(request.path):
@@ -206,22 +240,58 @@ def same_account(public_id: str | None) -> MembershipInfo:
     return membership
 
 
-def verify(response: Response) -> Response:
-    """Refuses to answer with the page of an object whose account was never asked; an ``after_request`` function.
+def install(app: Flask, session: Any) -> None:
+    """Neither an answer nor a commit of a view that forgot to ask; called once by ``create_app``."""
+    app.after_request(verify)
+    target = session.session_factory.class_
+    if not event.contains(target, "before_commit", _refuse_to_keep):
+        event.listen(target, "before_commit", _refuse_to_keep)
 
-    A view that forgets ``open_for`` would show an object to every role of its account, so it shows nothing at all.
+
+def verify(response: Response) -> Response:
+    """Refuses to answer for the page of an object that asked nobody; an ``after_request`` function."""
+    if response.status_code < 400 and _is_of_a_view():
+        _refuse_unasked_object()
+    return response
+
+
+def _refuse_to_keep(session: Session) -> None:
+    """What such a view changed is not kept either; refusing the answer alone would come too late."""
+    if has_request_context() and not session.in_nested_transaction() and _is_of_a_view():
+        _refuse_unasked_object()
+        _refuse_unchecked_form()
+
+
+def _is_of_a_view() -> bool:
+    # OPTIONS is answered without the view, with the methods there are and nothing of the object.
+    return g.get("shop") is not None and request.endpoint is not None and request.method != "OPTIONS"
+
+
+def _refuse_unasked_object() -> None:
+    """A view that forgets ``open_for`` would show an object to every role of its account: it does nothing at all."""
+    rule = rule_of(current_app, str(request.endpoint))
+    if not (request.view_args or rule.is_of_objects) or rule.audience is not Audience.CUSTOMER:
+        return
+    if current_person() is not None and not g.get("access_checked"):
+        raise UndeclaredView(
+            f"{request.endpoint}: call access.open_for(customer_id) once the object is found"
+        )
+
+
+def _refuse_unchecked_form() -> None:
+    """A view that is ``checked_by_form`` and validates none would obey any page of the world: it keeps nothing.
+
+    It may answer, with what was typed or a preview of it: mails, files, work and sessions all wait for a commit.
     """
-    if g.get("shop") is None or request.endpoint is None or response.status_code >= 400:
-        return response
-    if request.method == "OPTIONS":
-        # Answered without the view, with the methods there are and nothing of the object.
-        return response
-    rule = rule_of(current_app, request.endpoint)
-    if not (request.view_args or rule.is_of_objects):
-        return response
-    if rule.audience is not Audience.CUSTOMER or current_person() is None or g.get("access_checked"):
-        return response
-    raise UndeclaredView(f"{request.endpoint}: call access.open_for(customer_id) once the object is found")
+    changes = g.get("view_may_run") and request.method not in READING_METHODS
+    if (
+        changes
+        and rule_of(current_app, str(request.endpoint)).is_checked_by_form
+        and not g.get("form_checked")
+    ):
+        raise UndeclaredView(
+            f"{request.endpoint}: validate its PortalForm first, which checks the token, or leave out checked_by_form"
+        )
 
 
 def can(permission: str) -> bool:

@@ -31,6 +31,11 @@ def set_reading(reading: bool) -> None:
     _reading.set(reading)
 
 
+def is_reading() -> bool:
+    """Whether they may."""
+    return _reading.get()
+
+
 @contextmanager
 def writing(session: scoped_session[Any] | Session) -> Iterator[None]:
     """A write inside a reading request: its own immediate transaction, committed at the end.

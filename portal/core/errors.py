@@ -7,6 +7,10 @@ language is known. Nothing in here knows about HTTP; the status codes named belo
 from __future__ import annotations
 
 
+class CannotStart(RuntimeError):
+    """Something was put together wrong, so the portal does not start; the message says in one line what it is."""
+
+
 class DomainError(Exception):
     """A rule refuses what was asked; the message is a sentence for the person who asked.
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask import request
+from flask import g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.form import _Auto
-from wtforms import Field, FileField, HiddenField, MultipleFileField, StringField, TextAreaField
+from wtforms import DateField, Field, FileField, HiddenField, MultipleFileField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
 from portal.core.errors import DomainError
@@ -40,6 +40,8 @@ class PortalForm(FlaskForm):
         token = self._fields.get("csrf_token")
         if token is not None and token.errors:
             token.errors = [_("This page was open for too long. Nothing was lost: please send it again.")]
+        elif token is not None:
+            g.form_checked = True  # as ``core.access`` asks of a view that is ``checked_by_form``
         return passed
 
     def refuse(self, error: DomainError) -> None:
@@ -52,7 +54,10 @@ class PortalForm(FlaskForm):
 
 
 def checked_by_form(view: Callable[..., Any]) -> Callable[..., Any]:
-    """For a view whose ``PortalForm`` checks the CSRF token itself, so that a failure shows what was typed again."""
+    """For a view whose ``PortalForm`` checks the CSRF token itself, so that a failure shows what was typed again.
+
+    Until one was validated in the request, the view cannot commit (``core.access``).
+    """
     view.__checked_by_form__ = True  # type: ignore[attr-defined]
     csrf.exempt(view)
     return view
@@ -91,6 +96,19 @@ class MailAddress:
             checked_address(field.data or "")
         except (EmailNotValidError, BadAddress):
             raise ValidationError(_l("This is not a complete e-mail address.")) from None
+
+
+class DayField(DateField):
+    """A day since 2000, as browsers send it or as somebody types it where they show no calendar."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.raw_data = [without_controls(value)[:20].strip() for value in valuelist]
+        try:
+            super().process_formdata(self.raw_data)
+        except ValueError:
+            raise ValueError(_l("Write the day as 2026-01-31.")) from None
+        if self.data is not None and self.data.year < 2000:
+            raise ValueError(_l("Choose a day since 2000."))
 
 
 def stripped(value: str | None) -> str | None:

@@ -11,6 +11,7 @@ from flask import current_app, g, request, url_for
 
 from portal.core import clock, tenancy
 from portal.core.brand import initials
+from portal.core.contributions import gathered
 from portal.core.counting import Together, count, together
 from portal.core.principals import MembershipInfo, PersonPrincipal, current_membership, current_person
 from portal.core.sections import ANY_PAGE, Alert, FrameScope, NavItem, Sections
@@ -57,6 +58,23 @@ class AlertRow:
 
 
 @dataclass(frozen=True)
+class AlertLink:
+    """A row of a list of a section's own in the frame: where it leads, what it is, and a word about it below."""
+
+    url: str
+    title: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class AlertList:
+    """Such a list, under its title."""
+
+    title: Any
+    rows: list[AlertLink]
+
+
+@dataclass(frozen=True)
 class AccountEntry:
     """An account in the header's switch."""
 
@@ -73,6 +91,7 @@ class Frame:
     bell: Bell | None
     rows: dict[str, list[Any]]
     more: frozenset[str]
+    lists: list[AlertList]
     person_name: str
     initials: str
     accounts: list[AccountEntry]
@@ -173,11 +192,15 @@ def frame() -> Frame | None:
 
 def _build(person: PersonPrincipal) -> Frame:
     sections: Sections = current_app.extensions["sections"]
+    return gathered(sections, lambda but: _build_without(sections, person, but))
+
+
+def _build_without(sections: Sections, person: PersonPrincipal, but: frozenset[str]) -> Frame:
     account, here = current_membership(), scope()
-    plan = sections.once(("frame", account.permissions), lambda: _plan(sections, account))
+    plan = sections.once(("frame", account.permissions, but), lambda: _plan(sections, account, but))
     counts = count(plan.counts, here.values)
     shown = [
-        (item, _is_active(item), counts.get(f"badge_{index}", 0))
+        (item, _is_active(item), int(counts.get(f"badge_{index}") or 0))
         for index, item in enumerate(plan.items)
         if counts.get(f"shown_{index}", 1)
     ]
@@ -199,6 +222,11 @@ def _build(person: PersonPrincipal) -> Frame:
         ),
         rows={kind: found[: limits[kind]] for kind, found in rows.items()},
         more=frozenset(kind for kind, found in rows.items() if len(found) > limits[kind]),
+        lists=[
+            AlertList(alert.title, rows[alert.kind][: alert.limit])
+            for alert in plan.alerts
+            if alert.title is not None and rows.get(alert.kind)
+        ],
         person_name=person.name,
         initials=initials(person.name),
         accounts=[
@@ -209,9 +237,12 @@ def _build(person: PersonPrincipal) -> Frame:
     )
 
 
-def _plan(sections: Sections, account: MembershipInfo) -> Plan:
-    items = [item for item in sections.nav() if item.permission == "" or account.can(item.permission)]
-    alerts = [alert for alert in sections.alerts() if alert.permission == "" or account.can(alert.permission)]
+def _plan(sections: Sections, account: MembershipInfo, but: frozenset[str]) -> Plan:
+    def may(what: NavItem | Alert) -> bool:
+        return what.permission == "" or account.can(what.permission)
+
+    items = [item for item in sections.nav(but=but) if may(item)]
+    alerts = [alert for alert in sections.alerts(but=but) if may(alert)]
     numbers = {f"badge_{n}": item.badge(ANY_PAGE) for n, item in enumerate(items) if item.badge is not None}
     numbers |= {f"shown_{n}": item.shown(ANY_PAGE) for n, item in enumerate(items) if item.shown is not None}
     # One more than is shown, to know whether that is all.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.core import jobs, mailer, outbox, tenancy
+from portal.core import jobs, mailer, outbox, packages, tenancy
 from portal.core.backup import marker
+from portal.core.sections import Sections
 from portal.extensions import db
 
 
@@ -39,11 +41,22 @@ def report(app: Flask) -> Report:
     }
     if restoring:
         parts["restore"] = "not ended"
+    if database == "ok" and (sections := _sections_state(app)):
+        parts["sections"] = sections
     if is_up:
         with tenancy.every_shop():
             parts["queues"] = outbox.queue_state()
             parts["held_mails"] = mailer.count_held()
     return Report(is_up, parts)
+
+
+def _sections_state(app: Flask) -> dict[str, str]:
+    """What is wrong with sections of packages, by their keys: nothing when all is well."""
+    sections: Sections = app.extensions["sections"]
+    with db.engine.connect() as connection:
+        gone = packages.missing_tables(connection, sections.packages)
+    found = {key: "tables are missing" for key, package in sections.packages.items() if package.name in gone}
+    return {key: "raises" for key, until in sections.resting.items() if until > time.monotonic()} | found
 
 
 def _database_state() -> str:

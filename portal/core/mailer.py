@@ -18,6 +18,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core import outbox, scalars
 from portal.core.errors import Conflict
 from portal.core.letter import BadAddress, checked_address
+from portal.core.locale import LANGUAGES
 from portal.core.mail_message import Category as Category
 from portal.core.mail_message import MailMessage as MailMessage
 from portal.core.mail_message import MailState as MailState
@@ -174,8 +175,14 @@ def _message(mail: Mail, *, now: datetime) -> MailMessage:
 
 
 def _check(mail: Mail) -> None:
-    if not _NAME.fullmatch(mail.name):
-        raise ValueError(f"{mail.name!r} is no name of a template under email/")
+    if not _NAME.fullmatch(mail.name) or mail.name not in _templates():
+        raise ValueError(
+            f"{mail.name!r} is no name of three templates under email/: .subject.txt, .txt and .html"
+        )
+    if mail.language not in LANGUAGES:
+        raise ValueError(
+            f"{mail.language!r} is no language that mails are written in: {', '.join(LANGUAGES)}"
+        )
     if not mail.to:
         raise BadAddress("a mail to nobody")
     if mail.category is Category.SECURITY and (mail.cc or len(mail.to) > 1):
@@ -185,6 +192,21 @@ def _check(mail: Mail) -> None:
     for kind, _id in mail.attachments:
         if kind not in _attachments:
             raise ValueError(f"no loader is registered for the attachment {kind!r}")
+
+
+def _templates() -> frozenset[str]:
+    """The names of mails whose three templates are there, looked for once: the worker would find out too late."""
+    known: frozenset[str] | None = current_app.extensions.get("mail_templates")
+    if known is None:
+        there = {
+            name.removeprefix("email/")
+            for name in current_app.jinja_env.list_templates()
+            if name.startswith("email/")
+        }
+        names = {name.removesuffix(".subject.txt") for name in there if name.endswith(".subject.txt")}
+        known = frozenset(name for name in names if {f"{name}.txt", f"{name}.html"} <= there)
+        current_app.extensions["mail_templates"] = known
+    return known
 
 
 def _unique(addresses: list[str]) -> list[str]:

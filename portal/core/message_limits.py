@@ -31,6 +31,11 @@ def by_person(name: str) -> Callable[..., Callable[..., Any]]:
     return limiter.limit(lambda: str(current_app.config[name]), key_func=_person, methods=["POST"])
 
 
+def limited(often: str) -> Callable[..., Callable[..., Any]]:
+    """The same with the limit itself, such as ``20 per hour; 60 per day``, for views of packages."""
+    return limiter.limit(often, key_func=_person, methods=["POST"])
+
+
 def count(name: str) -> None:
     """Counts what a form is about to do; raises ``TooOften``. What was refused before does not count."""
     try:

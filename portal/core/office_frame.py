@@ -8,6 +8,7 @@ from flask import current_app, g, request, url_for
 
 from portal.core import clock
 from portal.core.brand import initials
+from portal.core.contributions import gathered
 from portal.core.counting import Together, count, together
 from portal.core.frame import MenuEntry
 from portal.core.principals import StaffPrincipal, current_staff
@@ -56,7 +57,11 @@ def frame() -> OfficeFrame | None:
 
 def _build(staff: StaffPrincipal) -> OfficeFrame:
     sections: Sections = current_app.extensions["sections"]
-    plan = sections.once(("office", staff.permissions), lambda: _plan(sections, staff))
+    return gathered(sections, lambda but: _build_without(sections, staff, but))
+
+
+def _build_without(sections: Sections, staff: StaffPrincipal, but: frozenset[str]) -> OfficeFrame:
+    plan = sections.once(("office", staff.permissions, but), lambda: _plan(sections, staff, but))
     counts = count(plan.counts, scope().values)
     return OfficeFrame(
         menu=[
@@ -65,7 +70,7 @@ def _build(staff: StaffPrincipal) -> OfficeFrame:
                 url=url_for(item.endpoint),
                 icon=item.icon,
                 active=_is_active(item),
-                badge=counts.get(f"badge_{index}", 0),
+                badge=int(counts.get(f"badge_{index}") or 0),
             )
             for index, item in enumerate(plan.items)
             if counts.get(f"shown_{index}", 1)
@@ -75,8 +80,8 @@ def _build(staff: StaffPrincipal) -> OfficeFrame:
     )
 
 
-def _plan(sections: Sections, staff: StaffPrincipal) -> Plan:
-    items = [item for item in sections.office_nav() if staff.can(item.permission)]
+def _plan(sections: Sections, staff: StaffPrincipal, but: frozenset[str]) -> Plan:
+    items = [item for item in sections.office_nav(but=but) if staff.can(item.permission)]
     numbers = {f"badge_{n}": item.badge(ANY_PAGE) for n, item in enumerate(items) if item.badge is not None}
     numbers |= {f"shown_{n}": item.shown(ANY_PAGE) for n, item in enumerate(items) if item.shown is not None}
     return Plan(items, together(numbers))

@@ -55,7 +55,9 @@ def add_headers(response: Response) -> Response:
     if request.is_secure and not is_loopback(host_without_port(request.host)):
         below = "; includeSubDomains" if current_app.config["LOKET"].hsts_subdomains else ""
         headers.setdefault("Strict-Transport-Security", HSTS + below)
-    if "Cache-Control" not in headers or request.path.startswith(PRIVATE):
+    # A package's files are below its pages, and as public as ours.
+    is_file = (request.endpoint or "").endswith(".static") and response.status_code in (200, 304)
+    if "Cache-Control" not in headers or (request.path.startswith(PRIVATE) and not is_file):
         # Pages hold personal data or a visitor's token: neither a shared nor the browser's cache keeps them.
         headers["Cache-Control"] = "no-store"
     if request.path.startswith(NEVER_INDEXED):

@@ -6,9 +6,10 @@ Flask-Babel looks for the language and its texts anew for each text of a page, w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from babel.support import NullTranslations, Translations
-from flask import g
+from flask import current_app, g
 from flask_babel import Domain, get_locale
 from jinja2 import Environment
 
@@ -25,7 +26,30 @@ _WITHOUT_PAGE = Speech("en", NullTranslations())
 
 
 class PageTexts(Domain):  # type: ignore[misc]
-    """The texts of Flask-Babel's functions and of templates; ``bind_extensions`` gives it to Flask-Babel."""
+    """The texts of Flask-Babel's functions and of templates; ``bind_extensions`` gives it to Flask-Babel.
+
+    Those of packages (the folder ``translations`` beside their blueprint) are among them; where both have a text, ours
+    stays.
+    """
+
+    @property
+    def translation_directories(self) -> list[str]:
+        """The folders with catalogues, ours last, which wins."""
+        sections = current_app.extensions.get("sections")
+        of_packages = (
+            [section.blueprint.root_path for section in sections.all if section.key in sections.packages]
+            if sections is not None
+            else []
+        )
+        return [
+            *dict.fromkeys(str(Path(root) / "translations") for root in of_packages),
+            *super().translation_directories,
+        ]
+
+    def get_translations_cache(self, ctx: object) -> dict[object, object]:
+        """That of the application: another one in the same process may have other packages."""
+        cache: dict[object, object] = current_app.extensions.setdefault("texts", {})
+        return cache
 
     def get_translations(self) -> Translations | NullTranslations:
         """The texts in the language that is spoken now."""

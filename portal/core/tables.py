@@ -135,6 +135,20 @@ class ShopOwned:
         return mapped_column(BigId, sa.ForeignKey("shops.id"), nullable=False, index=False)
 
 
+class CustomerOwned(ShopOwned):
+    """A row of one account of that shop: the key holds both, so that no row can name an account of another shop.
+
+    The guard scopes queries to the shop only: whose account it is, each query says itself.
+    """
+
+    customer_id: Mapped[int] = mapped_column(BigId)
+
+    @classmethod
+    def __table_cls__(cls, *args: Any, **options: Any) -> sa.Table:
+        key = sa.ForeignKeyConstraint(["shop_id", "customer_id"], ["customers.shop_id", "customers.id"])
+        return sa.Table(*args, key, **options)
+
+
 class PublicId:
     """A row that people reach by an address."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import ChainMap
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -16,7 +16,7 @@ from urllib.parse import quote
 from flask import Flask, current_app, g, has_request_context, request, session, url_for
 from flask.templating import Environment
 from flask_babel import lazy_gettext as _l
-from jinja2 import StrictUndefined
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from portal.core import (
@@ -33,6 +33,7 @@ from portal.core import (
     theme,
 )
 from portal.core.principals import current_person, current_principal
+from portal.core.sections import BadSection, Card, NavItem, Sections
 
 
 def language() -> str:
@@ -100,31 +101,52 @@ def whole_text(text: str) -> str:
 class Assets:
     """Addresses of static files that change with their content, so that browsers may keep them for good."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(
+        self, folder: Path, address: str, more: Mapping[str, tuple[Path, str]] | None = None
+    ) -> None:
+        """``more`` are the folders of packages, by the keys of their sections: ``calendar:page.css`` is in one."""
         self._folder = folder
         self._address = address
+        self._more = more or {}
         self.digest = lru_cache(maxsize=None)(self._digest)
         # A page asks for two dozen of them.
         self.url = lru_cache(maxsize=None)(self._url)
 
     def _digest(self, name: str) -> str:
-        return hashlib.sha256((self._folder / name).read_bytes()).hexdigest()[:12]
+        return hashlib.sha256(self._place(name)[0].read_bytes()).hexdigest()[:12]
+
+    def _place(self, name: str) -> tuple[Path, str]:
+        key, colon, inside = name.partition(":")
+        folder, address = self._more[key] if colon else (self._folder, self._address)
+        return folder / (inside or name), f"{address}/{quote(inside or name)}"
 
     def _url(self, name: str) -> str:
         """The address of a static file, with a part of its hash."""
-        return f"{self._address}/{quote(name)}?v={self.digest(name)}"
+        return f"{self._place(name)[1]}?v={self.digest(name)}"
 
     def icon_url(self, name: str, otherwise: str | None = None) -> str:
         """The address of an icon in the sprite, or of another where the name is data and may be none of ours.
 
-        A test that shows a name of our own that is not there fails.
+        That of a package (``calendar:bell``) is a symbol in ``icons.svg`` of its own folder. A test that shows a name
+        of our own that is not there fails.
         """
+        key, colon, symbol = name.partition(":")
+        if colon and key in self._more:
+            return f"{self.url(f'{key}:icons.svg')}#{symbol}"
         if name not in self.icons:
             if otherwise is not None:
                 name = otherwise
             elif current_app.testing:
                 raise LookupError(f"{name!r} is not in portal/static/vendor/icons.txt")
         return f"{self.url('vendor/icons.svg')}#{name}"
+
+    def has_icon(self, name: str) -> bool:
+        """Whether there is an icon of that name, ours or a package's."""
+        key, colon, symbol = name.partition(":")
+        if not colon:
+            return name in self.icons
+        sprite = self._more[key][0] / "icons.svg" if key in self._more else None
+        return sprite is not None and sprite.is_file() and symbol in _SYMBOL.findall(sprite.read_text())
 
     @cached_property
     def icons(self) -> frozenset[str]:
@@ -153,9 +175,15 @@ def install(app: Flask) -> None:
     env = app.jinja_env
     env.undefined = StrictUndefined if app.config.get("TESTING") else env.undefined
     env.trim_blocks = env.lstrip_blocks = True
+    # An owner's own come first: they survive a newer Loket, which brings its folder of templates along.
+    own = FileSystemLoader(app.config["LOKET"].instance_dir / "templates")
+    app.jinja_loader = ChoiceLoader([own, app.jinja_loader]) if app.jinja_loader is not None else own
     speech.install(env)
-    assets = Assets(Path(app.static_folder or ""), app.static_url_path or "")
-    env.globals.update(asset=assets.url, icon_url=assets.icon_url, can=access.can)
+    assets = Assets(Path(app.static_folder or ""), app.static_url_path or "", _folders_of_packages(app))
+    _check_icons(app, assets)
+    env.globals.update(
+        asset=assets.url, icon_url=assets.icon_url, can=access.can, has_page=app.view_functions.__contains__
+    )
     env.filters.update(
         money=_money,
         country=_country,
@@ -186,6 +214,30 @@ def install(app: Flask) -> None:
             "preferences_url": _preferences_url() if shop is not None else None,
             "page_address": links.page_address("/") if shop is not None else "/",
         }
+
+
+def _check_icons(app: Flask, assets: Assets) -> None:
+    """A file that is not there would be an error on every page."""
+    sections: Sections = app.extensions["sections"]
+    for section in sections.all:
+        shown: list[NavItem | Card] = [*section.nav, *section.cards]
+        for each in shown:
+            if not assets.has_icon(each.icon):
+                package = sections.packages.get(section.key)
+                whose = f"{package.name}: " if package is not None else ""
+                raise BadSection(f"{whose}{section.key}: there is no icon {each.icon!r}")
+
+
+def _folders_of_packages(app: Flask) -> dict[str, tuple[Path, str]]:
+    sections: Sections = app.extensions["sections"]
+    return {
+        section.key: (
+            Path(section.blueprint.static_folder),
+            section.address + section.blueprint.static_url_path,
+        )
+        for section in sections.all
+        if section.blueprint.static_folder is not None and section.blueprint.static_url_path is not None
+    }
 
 
 def _preferences_url() -> str | None:

@@ -9,6 +9,7 @@ from portal.core.links import Place
 from portal.core.mailer import MailEnvelope
 from portal.core.principals import LoadPrincipal
 from portal.core.schedule import ShopIds
+from portal.core.sections import Grant
 from portal.core.shops import ShopByHost
 
 
@@ -21,3 +22,5 @@ class Wiring:
     shop_links: Callable[[int], Place]
     load_principal: Mapping[str, LoadPrincipal]
     mail_envelope: MailEnvelope
+    #: Adds a section's own permissions to roles, and answers every word that its pages may ask for.
+    grant: Grant

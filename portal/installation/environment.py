@@ -21,6 +21,8 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 OLDEST = (3, 11)
 REQUIREMENTS = {"run": ["requirements.txt"], "dev": ["requirements.txt", "requirements-dev.txt"]}
+# What an owner wants beside it, such as packages with sections: read where it is there, never part of Loket.
+LOCAL = "requirements-local.txt"
 # What the tests start beside the portal: names of which any will do, the package on Debian, and Homebrew's.
 PROGRAMS = {
     "Chromium": (["chromium", "chromium-browser", "google-chrome"], "chromium", "chromium"),
@@ -68,9 +70,9 @@ def provide_environment(folder: Path, wanted: str) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--root-user-action=ignore")
-    for name in REQUIREMENTS[wanted]:
-        command += ["-r", str(PROJECT / name)]
-    subprocess.run(command, check=True)
+    for path in _lists(wanted):
+        command += ["-r", str(path)]
+    subprocess.run(command, check=True, cwd=PROJECT)
     stamp.write_text(fingerprint)
     if wanted == "dev":  # which holds everything `make run` needs, in the same versions
         (folder / "installed-run").write_text(_fingerprint(folder, "run"))
@@ -142,9 +144,14 @@ def _works(python: Path) -> bool:
 
 def _fingerprint(folder: Path, wanted: str) -> str:
     digest = hashlib.sha256(f"{folder}\n{sys.version}\n{sys.prefix}\n".encode())
-    for name in REQUIREMENTS[wanted]:
-        digest.update((PROJECT / name).read_bytes())
+    for path in _lists(wanted):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _lists(wanted: str) -> list[Path]:
+    local = [PROJECT / LOCAL] if (PROJECT / LOCAL).exists() else []
+    return [PROJECT / name for name in REQUIREMENTS[wanted]] + local
 
 
 if __name__ == "__main__":

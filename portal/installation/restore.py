@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -123,11 +123,18 @@ class _Restore:
                 "set LOKET_MODE, or use another INSTANCE_DIR."
             )
         for revision in contents.revisions:
-            if not schema.is_known(self.app, revision):
+            if not schema.is_known(self.app, None, revision):
                 raise BackupError(
                     f"The archive was made by a newer Loket (its database is at {revision}, unknown to this one); "
                     "install that version."
                 )
+        for key, revisions in contents.sections.items():
+            for revision in revisions:
+                if not schema.is_known(self.app, key, revision):
+                    raise BackupError(
+                        f"The archive holds the tables of a section {key} as its package makes them (at {revision}), "
+                        "which is not installed here, or an older one: install that version first."
+                    )
         self._refuse_lost_fields(read)
 
     def _refuse_lost_fields(self, read: Read) -> None:
@@ -180,7 +187,9 @@ class _Restore:
         try:
             loading.clear(self.config.files_dir)
             self._refuse_without_room(read.manifest)  # after the remains of a former try have made some
-            schema.remake(self.app, self.config, read.contents.revisions)
+            wanted: dict[str | None, Sequence[str]] = {None: read.contents.revisions}
+            wanted.update(read.contents.sections)
+            schema.remake(self.app, self.config, wanted)
             with loading.connected(db.engine.url) as connection:
                 self._load(read, loading.Loader(connection, read.contents.tables, self.config.files_dir))
                 self._put_keys(read)

@@ -12,6 +12,7 @@ from functools import partial
 
 from config import Config, ConfigError
 from portal.core.backup import marker
+from portal.core.errors import CannotStart
 from portal.installation import keys, lock, mail_catcher, redis_server, translations, web
 from portal.installation.access_log import configure_logging
 from portal.installation.hooks import Hooks
@@ -28,12 +29,12 @@ WORKERS = {"worker mail billing": ("mail", "billing"), "worker documents": ("doc
 
 
 def run(config: Config, hooks: Hooks) -> int:
-    """Start, watch and stop everything; returns the status: 0 after Ctrl-C, 2 for a wrong setting, 1 else."""
+    """Start, watch and stop everything; the status is 0 after Ctrl-C, 2 for a wrong setting or package, 1 else."""
     configure_logging(config.log_level)
     try:
         with contextlib.ExitStack() as tidy_up:
             _run(config, hooks, tidy_up)
-    except ConfigError as wrong:
+    except (ConfigError, CannotStart) as wrong:
         print(f"Loket: {wrong}", file=sys.stderr, flush=True)
         return 2
     except StartFailed as failed:

@@ -1,6 +1,6 @@
 """The translated catalogues: compiled when they changed, checked for gaps, brought up to date with the texts.
 
-python portal/installation/translations.py check|update|compile
+python portal/installation/translations.py check|update|compile [folder of a package's module]
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-+ #0]*[\d.]*[diouxXeEfFgGcrs]")
 
 
 def main(arguments: list[str]) -> int:
-    """The commands of make; 1 when the check finds something."""
+    """The commands of make, and the same for a package; 1 when the check finds something."""
     command = arguments[0] if arguments else "check"
+    portal = Path(arguments[1]) if arguments[1:] else PORTAL
+    folder = portal / "translations"
     if command == "compile":
-        compile_changed()
+        compile_changed(folder)
     elif command == "update":
-        update()
-    elif complaints := check():
+        update(folder, portal)
+    elif complaints := check(folder, portal):
         print("\n".join(complaints), file=sys.stderr)
         print(f"{len(complaints)} texts to look at; `make translations` adds the new ones.", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from portal.core.errors import CannotStart
 from portal.core.own_server import own_server_url
 from portal.domain.payments.provider import ProviderAccount
 from portal.domain.payments.registry import Entry, derived_key
@@ -15,8 +16,8 @@ from portal.providers.sandbox.client import over_http, taking_turns
 ENTRY_POINTS = "portal.payment_providers"
 
 
-class BadProvider(RuntimeError):
-    """A provider that cannot be loaded; the message says in one line what is wrong."""
+class BadProvider(CannotStart):
+    """A provider that cannot be loaded."""
 
 
 def load_providers(config: Mapping[str, Any]) -> Mapping[str, Entry]:
@@ -42,8 +43,13 @@ def load_providers(config: Mapping[str, Any]) -> Mapping[str, Entry]:
         ),
         "manual": Entry(factory=manual.build, key_for=lambda shop: shop.iban or None),
     }
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
-        entry = point.load()
+    installed = entry_points(group=ENTRY_POINTS) if config.get("PACKAGES", True) else ()
+    for point in sorted(installed, key=lambda p: p.name):
+        try:
+            entry = point.load()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise BadProvider(f"{point.name}: {point.value} cannot be loaded: {reason}") from error
         if not isinstance(entry, Entry):
             raise BadProvider(f"{point.name}: the entry point {point.value} is not a portal.api.Entry")
         if point.name in found:

@@ -424,11 +424,28 @@ def test_a_server_that_vanishes_during_the_content_is_asked_again(app: Flask, se
     assert server.connections == 1  # nothing is repeated once the content may have been taken
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"name": "missing"}, "three templates"),
+        ({"language": "fr"}, "'fr'"),
+        ({"language": "auto"}, "'auto'"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_where_it_is_asked_for(
+    app: Flask, wrong: dict[str, str], says: str
+) -> None:
+    mail = {"name": "probe", "language": "en"} | wrong
+    with in_shop(app), pytest.raises(ValueError, match=says):
+        mailer.queue(Mail(**mail, category=Category.BILLING, to=["a@example.com"]), now=NOON)  # type: ignore[arg-type]
+
+
 def test_a_mail_to_a_broken_template_waits_and_changes_nothing(app: Flask, server: Server) -> None:
     with in_shop(app):
-        mailer.queue(
-            Mail(name="missing", category=Category.BILLING, language="en", to=["a@example.com"]), now=NOON
-        )
+        queue_probe(1)
+        db.session.commit()
+        # As one that a newer version of the portal, or of a package, has no more.
+        db.session.query(mailer.MailMessage).update({"name": "missing"})
         db.session.commit()
     send(app)
     assert [each.state for each in stored(app)] == [MailState.QUEUED]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 
+from portal.core.mailer import Envelope
 from portal.core.templating import whole, whole_text
 
 
@@ -35,3 +37,14 @@ def test_where_there_is_no_markup_signs_do_it() -> None:
         whole_text("1 kg, 25-11-2026, sbp_H-Q_MFfpiX1Qe")
         == "1\xa0kg, 25\u201111\u20112026, sbp_H-Q_MFfpiX1Qe"
     )
+
+
+@pytest.mark.parametrize(
+    "reason", ["{% block reason %}Why.{% endblock %}", "{% block reason %}\nWhy.\n{% endblock %}"]
+)
+def test_the_reason_of_a_text_mail_stands_on_a_line_of_its_own(app: Flask, reason: str) -> None:
+    envelope = Envelope(
+        "Shop", "s@example.com", "example.com", "https://s.example", "#000000", footer=("Shop BV",)
+    )
+    mail = app.jinja_env.from_string('{% extends "email/_layout.txt" %}\n' + reason)
+    assert mail.render(envelope=envelope).endswith("-- \nWhy.\nShop BV\nhttps://s.example")

@@ -12,7 +12,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 
-from portal.core import clock, sections, sessions
+from portal.core import clock, sections
 from portal.core.tenancy import shop_scope
 from portal.extensions import db
 from tests import cast
@@ -29,7 +29,9 @@ def extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     monkeypatch.setattr(
         sections, "entry_points", lambda group: [point] if group == sections.ENTRY_POINTS else []
     )
-    app = make_app(tmp_path, f"sqlite:///{tmp_path / 'extended.sqlite'}", SMTP_URL="smtp://127.0.0.1:9")
+    app = make_app(
+        tmp_path, f"sqlite:///{tmp_path / 'extended.sqlite'}", SMTP_URL="smtp://127.0.0.1:9", PACKAGES=True
+    )
     with app.app_context():
         flask_migrate.upgrade()
         ids = cast.put_on_stage()
@@ -43,19 +45,7 @@ def extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 
 def emma(app: Flask, ids: cast.Ids) -> PageClient:
     with app.app_context(), shop_scope(ids.shop):
-        now = clock.now()
-        db.session.add(
-            sessions.SessionRow(
-                token_hash=sessions.token_hash("t" * 43),
-                principal=f"person:{ids.emma}",
-                person_id=ids.emma,
-                csrf_secret="s" * 64,
-                started_at=now,
-                last_seen_at=now,
-                confirmed_at=now,
-                expires_at=now + sessions.IDLE,
-            )
-        )
+        cast.sign_in(ids.emma, "t" * 43)
         db.session.commit()
     client: PageClient = app.test_client()  # type: ignore[assignment]
     client.set_cookie("__Host-loket_person", "t" * 43, domain=cast.HOST, secure=True, path="/")
@@ -88,5 +78,5 @@ def test_what_is_no_section_says_so_in_one_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         sections, "entry_points", lambda group: [point] if group == sections.ENTRY_POINTS else []
     )
-    with pytest.raises(sections.BadSection, match=r"wrong: the entry point pathlib:Path is not"):
-        make_app(tmp_path, f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with pytest.raises(sections.BadSection, match=r"pathlib: the entry point wrong = pathlib:Path is not"):
+        make_app(tmp_path, f"sqlite:///{tmp_path / 'x.sqlite'}", PACKAGES=True)

@@ -47,6 +47,23 @@ def test_installs_once_and_again_only_when_the_list_changed(
     assert commands[-1][-2:] == ["-r", str(tmp_path / "requirements.txt")]
 
 
+def test_what_an_owner_wants_beside_it_is_installed_too(
+    tmp_path: Path, commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And again when the environment is made anew, or else a section would be gone after an update of Python."""
+    (tmp_path / "requirements.txt").write_text("one==1\n")
+    monkeypatch.setattr(environment, "PROJECT", tmp_path)
+    folder, local = tmp_path / ".venv", tmp_path / "requirements-local.txt"
+    environment.provide_environment(folder, "run")
+    assert str(local) not in commands[-1]
+    local.write_text("loket-warranty\n")
+    environment.provide_environment(folder, "run")
+    assert commands[-1][-4:] == ["-r", str(tmp_path / "requirements.txt"), "-r", str(local)]
+    commands.clear()
+    environment.provide_environment(folder, "run")
+    assert commands == []
+
+
 def test_an_interrupted_installation_is_repeated(
     tmp_path: Path, commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from portal.blueprints.home import attention, bp
 from portal.core import clock
 from portal.core.access import needs
+from portal.core.contributions import gathered
 from portal.core.counting import CARD, Together, count, shown, together
 from portal.core.frame import scope
 from portal.core.principals import MembershipInfo, current_membership, current_person
@@ -35,9 +36,8 @@ def index() -> ResponseReturnValue:
     """What needs me, my numbers, my subscriptions and my latest orders, each for whoever may see it."""
     account, here = current_membership(), scope()
     mode = Mode(here.mode)
-    cards, statement = _plan(account)
     soon = here.today + timedelta(days=subscriptions.RENEWS_SOON_DAYS)
-    numbers = count(statement, here.values | {"soon": soon})
+    cards, numbers = _numbered(account, here.values | {"soon": soon})
     running = (
         subscriptions.list_for_home(account.customer_id, mode=mode, today=here.today)
         if account.can(Permission.SUBSCRIPTIONS)
@@ -65,7 +65,22 @@ def index() -> ResponseReturnValue:
         attention=needs_me,
         # Who sees no numbers, such as support, is told nothing about them.
         is_new=bool(cards) and not (counted or needs_me or running or recent),
-        cards=[
+        cards=cards,
+        subscriptions=running,
+        orders=recent,
+    )
+
+
+def _numbered(account: MembershipInfo, values: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The cards of a role, ready to show, and every number of its page."""
+    sections: Sections = current_app.extensions["sections"]
+
+    def build(but: frozenset[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        cards, statement = sections.once(
+            ("home", account.permissions, but), lambda: _plan(sections, account, but)
+        )
+        numbers = count(statement, values)
+        ready = [
             {
                 "url": url_for(card.endpoint),
                 "count": shown(numbers[f"card_{index}"] or 0, CARD),  # the sum of no rows is NULL
@@ -73,21 +88,18 @@ def index() -> ResponseReturnValue:
                 "icon": card.icon,
             }
             for index, card in enumerate(cards)
-        ],
-        subscriptions=running,
-        orders=recent,
-    )
+        ]
+        return ready, numbers
+
+    return gathered(sections, build)
 
 
-def _plan(account: MembershipInfo) -> tuple[list[Card], Together]:
+def _plan(sections: Sections, account: MembershipInfo, but: frozenset[str]) -> tuple[list[Card], Together]:
     """The cards of a role and the statement of every number of its page, built once."""
-    sections: Sections = current_app.extensions["sections"]
-
-    def build() -> tuple[list[Card], Together]:
-        cards = [card for card in sections.cards() if card.permission == "" or account.can(card.permission)]
-        return cards, together(_numbers(cards, account))
-
-    return sections.once(("home", account.permissions), build)
+    cards = [
+        card for card in sections.cards(but=but) if card.permission == "" or account.can(card.permission)
+    ]
+    return cards, together(_numbers(cards, account))
 
 
 def _numbers(cards: list[Card], account: MembershipInfo) -> dict[str, Any]:

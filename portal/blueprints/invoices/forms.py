@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, SelectField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp
 
-from portal.core.forms import PortalForm, hidden_field, text_field, without_controls
+from portal.core.forms import DayField, PortalForm, hidden_field, text_field
 from portal.core.message_forms import MessageForm, files_field, message_field, plain_line
 
 CHANGED = _l("What is to be paid changed meanwhile. Please look at the amounts again.")
@@ -87,19 +87,6 @@ class DisputeForm(MessageForm):
     def position(self) -> int | None:
         """The position of the line that was chosen; none for the whole invoice."""
         return None if self.line.data == WHOLE else int(self.line.data)
-
-
-class DayField(DateField):  # type: ignore[misc]
-    """A day since 2000, as browsers send it or as somebody types it where they show no calendar."""
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        self.raw_data = [without_controls(value)[:20].strip() for value in valuelist]
-        try:
-            super().process_formdata(self.raw_data)
-        except ValueError:
-            raise ValueError(_l("Write the day as 2026-01-31.")) from None
-        if self.data is not None and self.data.year < 2000:
-            raise ValueError(_l("Choose a day since 2000."))
 
 
 def _day(label: Any) -> Any:

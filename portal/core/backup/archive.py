@@ -39,7 +39,10 @@ NAMED = 20
 
 @dataclass(frozen=True)
 class Contents:
-    """What the archive is of. ``field_checks`` are texts, one for each field key, that no other key decrypts."""
+    """What the archive is of. ``field_checks`` are texts, one for each field key, that no other key decrypts.
+
+    ``sections`` are the revisions of the tables of packages, by the keys of their sections.
+    """
 
     made_at: datetime
     mode: str
@@ -47,6 +50,7 @@ class Contents:
     has_keys: bool
     field_checks: tuple[str, ...]
     tables: tuple[Shape, ...]
+    sections: dict[str, list[str]] = field(default_factory=dict)
 
     def as_json(self) -> bytes:
         return _json(
@@ -56,6 +60,7 @@ class Contents:
                 "made_at": self.made_at.isoformat(timespec="seconds"),
                 "mode": self.mode,
                 "revisions": self.revisions,
+                "sections": self.sections,
                 "has_keys": self.has_keys,
                 "field_checks": self.field_checks,
                 "tables": [table.as_json() for table in self.tables],
@@ -82,6 +87,9 @@ class Contents:
                 has_keys=value["has_keys"] is True,
                 field_checks=tuple(map(str, value["field_checks"])),
                 tables=tables,
+                sections={
+                    str(key): list(map(str, at)) for key, at in dict(value.get("sections", {})).items()
+                },
             )
         except (KeyError, TypeError, ValueError):
             raise BadArchive("contents.json is not as Loket writes it") from None

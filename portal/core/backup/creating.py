@@ -24,6 +24,7 @@ from portal.core.backup.errors import BackupError
 from portal.core.backup.members import PIECE, MemberWriter
 from portal.core.backup.sealing import SHORTEST_PASSPHRASE, Sealer, Sink
 from portal.core.backup.shapes import Shape, reflect
+from portal.core.packages import present_revisions
 from portal.core.tables import STORED_FILE, Base
 
 
@@ -122,6 +123,7 @@ def _write(
         made_at=now,
         mode=installation.mode,
         revisions=tuple(sorted(MigrationContext.configure(connection).get_current_heads())),
+        sections=present_revisions(connection),
         has_keys=installation.keys is not None,
         field_checks=installation.field_checks,
         tables=tuple(reflect(connection)),

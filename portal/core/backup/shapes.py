@@ -19,9 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from portal.core.backup.errors import BackupError, BadArchive
-
-#: Alembic's own table; the revision stands in the contents of an archive instead.
-REVISIONS = "alembic_version"
+from portal.core.packages import REVISIONS
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -107,7 +105,8 @@ def reflect(connection: sa.Connection) -> list[Shape]:
             tuple(column.name for column in table.primary_key.columns),
         )
         for _, table in sorted(metadata.tables.items())
-        if table.name != REVISIONS
+        # Alembic's own: the revisions stand in the contents of an archive instead.
+        if table.name != REVISIONS and not table.name.startswith(f"{REVISIONS}_")
     ]
 
 

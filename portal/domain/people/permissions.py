@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from portal.domain.people.models import Role
@@ -86,6 +87,23 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+#: The words of sections of one's own, by role: ``grant`` adds them as such a section is loaded.
+_granted: dict[Role, frozenset[str]] = {}
+
+
 def permissions_of(role: Role) -> frozenset[str]:
     """The rights of a role."""
-    return frozenset(permission.value for permission in PERMISSIONS[role])
+    own = frozenset(permission.value for permission in PERMISSIONS[role])
+    return own | _granted.get(role, frozenset())
+
+
+def grant(words: Mapping[str, tuple[str, ...]]) -> None:
+    """Gives rights of a section's own to roles, and to the owner, who has all. ``ValueError`` for no role of ours."""
+    for word, roles in words.items():
+        for role in {Role.OWNER, *map(Role, roles)}:
+            _granted[role] = _granted.get(role, frozenset()) | {word}
+
+
+def known() -> frozenset[str]:
+    """Every word that a page of a customer may ask for."""
+    return permissions_of(Role.OWNER)

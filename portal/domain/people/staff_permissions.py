@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from portal.domain.people.models import StaffRole
@@ -40,6 +41,22 @@ _WORDS = {
 }
 
 
+#: The words of sections of one's own, by role: ``grant`` adds them as such a section is loaded.
+_granted: dict[StaffRole, frozenset[str]] = {}
+
+
 def staff_permissions_of(role: StaffRole) -> frozenset[str]:
     """The rights of a role."""
-    return _WORDS[role]
+    return _WORDS[role] | _granted.get(role, frozenset())
+
+
+def grant(words: Mapping[str, tuple[str, ...]]) -> None:
+    """Gives rights of a section's own to roles, and to the owner, who has all. ``ValueError`` for no role of ours."""
+    for word, roles in words.items():
+        for role in {StaffRole.OWNER, *map(StaffRole, roles)}:
+            _granted[role] = _granted.get(role, frozenset()) | {word}
+
+
+def known() -> frozenset[str]:
+    """Every word that a page of the office may ask for."""
+    return staff_permissions_of(StaffRole.OWNER)

@@ -362,5 +362,5 @@ def test_a_card_that_sums_no_rows_shows_nought(app: Any, login: Any, monkeypatch
     sums = sa.select(sa.func.sum(Membership.id)).where(Membership.id < 0).scalar_subquery()
     card = Card("orders.index", "Points", "package", 1, "", lambda here: sums)
     monkeypatch.setattr(app.extensions["sections"], "_built", {})
-    monkeypatch.setattr(app.extensions["sections"], "cards", lambda: [card])
+    monkeypatch.setattr(app.extensions["sections"], "cards", lambda **_: [card])
     assert cards(visit(login)) == ["0 Points"]
