@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,16 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.form import _Auto
-from wtforms import DateField, Field, FileField, HiddenField, MultipleFileField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    DateField,
+    Field,
+    FileField,
+    HiddenField,
+    MultipleFileField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import ValidationError
 
 from portal.core.errors import DomainError
@@ -63,9 +73,17 @@ def checked_by_form(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+#: What controls something, and what is no character at all: 32 of them, and two at the end of each plane.
+_UNFIT = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef"
+    + "".join(chr((plane << 16) + 0xFFFE + end) for plane in range(17) for end in (0, 1))
+    + "]"
+)
+
+
 def without_controls(text: str, *, but: str = "") -> str:
-    """A text without the characters that control something, which neither a page nor a database takes."""
-    return "".join(char for char in text if char in but or not (ord(char) < 32 or 127 <= ord(char) < 160))
+    """A text without the characters that neither a page nor a database takes."""
+    return _UNFIT.sub(lambda found: found[0] if found[0] in but else "", text)
 
 
 class PlainText:
@@ -80,6 +98,13 @@ class PlainText:
         if plain != text:
             field.data = plain
             raise ValidationError(_l("This contains characters that cannot be used."))
+
+
+class TickField(BooleanField):
+    """A box to tick, which is shown again as itself, whatever was sent as its value."""
+
+    def _value(self) -> str:
+        return "y"
 
 
 class MailAddress:

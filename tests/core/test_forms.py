@@ -10,7 +10,7 @@ from portal.core import forms
 from portal.core.forms import without_controls
 from tests.page_client import PageClient
 
-CONTROLS = ["\x00", "\x1b", "\x7f", "\x85", "\x9f"]
+CONTROLS = ["\x00", "\x1b", "\x7f", "\x85", "\x9f", "\ufdd0", "\ufffe", "\U0010ffff"]
 
 
 @pytest.mark.parametrize("control", CONTROLS)
@@ -30,6 +30,20 @@ def test_what_controls_something_is_left_out_of_the_page(
 def test_line_breaks_stay_where_they_are_meant() -> None:
     assert without_controls("a\r\n\tb\x0bc é\U0001f600", but="\t\n\r") == "a\r\n\tbc é\U0001f600"
     assert without_controls("a\nb") == "ab"
+
+
+def test_what_is_next_to_no_character_stays() -> None:
+    for char in ("\ufdcf", "\ufdf0", "\ufffd", "\U0001fffd", "\U00020000", "\xa0"):
+        assert without_controls(char) == char
+
+
+def test_a_box_is_shown_again_as_itself(client: PageClient) -> None:
+    class Ticked(forms.PortalForm):
+        agreed = forms.TickField("Agreed")
+
+    with client.application.test_request_context("/", method="POST", data={"agreed": "\x1f"}):
+        shown = Ticked(meta={"csrf": False}).agreed()
+    assert 'value="y"' in shown and "checked" in shown and "\x1f" not in shown
 
 
 def test_the_other_fields_keep_what_was_typed(client: PageClient) -> None:

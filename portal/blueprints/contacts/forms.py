@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField, SelectField, TelField
+from wtforms import EmailField, SelectField, TelField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
-from portal.core.forms import MailAddress, PortalForm, hidden_field, text_field
+from portal.core.forms import MailAddress, PortalForm, TickField, hidden_field, text_field
 from portal.domain.people.contacts import ContactDetails
 from portal.domain.people.models import ContactRole
 
@@ -56,12 +56,12 @@ class ContactForm(PortalForm):
         default=ContactRole.GENERAL.value,
         validators=[InputRequired(_l("Choose a role."))],
     )
-    billing_mails = BooleanField(
+    billing_mails = TickField(
         _l("Billing e-mails"),
         description=_l("Invoices with their PDF, payment confirmations and reminders."),
         default=True,
     )
-    account_mails = BooleanField(
+    account_mails = TickField(
         _l("Account e-mails"),
         description=_l("About orders and subscriptions, and answers to questions."),
     )

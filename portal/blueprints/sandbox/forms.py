@@ -8,13 +8,13 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
-from wtforms import BooleanField, Field, RadioField, SelectField, StringField
+from wtforms import Field, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
 
 from portal.blueprints.sandbox.book import TEST_CARDS, Account, Decision, bank_account, test_card
 from portal.blueprints.sandbox.models import Notice
-from portal.core.forms import PortalForm, text_field
+from portal.core.forms import PortalForm, TickField, text_field
 
 
 def _notice(*validators: InputRequired) -> Any:
@@ -63,7 +63,7 @@ class MandateForm(MethodForm):
         ],
         render_kw={"autocomplete": "off"},
     )
-    consent = BooleanField(
+    consent = TickField(
         _l("I allow the shop to collect what I owe from this account."),
         validators=[InputRequired(_l("Tick this to allow direct debits."))],
     )
@@ -88,7 +88,7 @@ class CardForm(MethodForm):
         choices=[SelectChoice(name, masked) for name, (_number, masked) in TEST_CARDS.items()],
         validators=[InputRequired(_l("Choose a card."))],
     )
-    consent = BooleanField(
+    consent = TickField(
         _l("I allow the shop to charge what I owe to this card."),
         validators=[InputRequired(_l("Tick this to allow the shop to charge your card."))],
     )

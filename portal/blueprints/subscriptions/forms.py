@@ -55,7 +55,8 @@ class CancelForm(ConfirmForm):
             SelectChoice(value="", label=_l("I would rather not say")),
             *(SelectChoice(value=reason.value, label=reason.label) for reason in Reason),
         ],
-        validators=[Optional()],
+        # A blank is none of the choices either.
+        validators=[Optional(strip_whitespace=False)],
     )
     message = text_field(
         _l("Message"),

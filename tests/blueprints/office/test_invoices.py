@@ -241,7 +241,7 @@ def test_a_part_and_then_more_than_the_rest(login: Any, on_stage: Any, ids: Any,
         ("amount", "1250,000", "Write a number like 1,234.50."),
         ("amount", "1,2,3", "Write a number like 1,234.50."),
         ("paid_on", "2026-11-02", "cannot have come in"),
-        ("paid_on", "yesterday", "Fill in a day."),
+        ("paid_on", "yesterday", "Write the day as 2026-01-31."),
         ("method", "ideal", "Not a valid choice"),
     ],
 )

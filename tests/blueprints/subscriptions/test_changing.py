@@ -181,9 +181,10 @@ def test_what_is_paid_for_to_the_last_day_gives_nothing_back(login: Any, make: A
     assert "You get back Nothing, as no day after that is paid for" in asked
 
 
-def test_a_reason_that_there_is_not_is_refused(login: Any, make: Any, on_stage: Any) -> None:
+@pytest.mark.parametrize("reason", ["bored", " ", "\t"])
+def test_a_reason_that_there_is_not_is_refused(login: Any, make: Any, on_stage: Any, reason: str) -> None:
     address, client = make(), emma(login)
-    data = {**hidden(client.get(f"{address}/cancel")), "reason": "bored", "message": "kept"}
+    data = {**hidden(client.get(f"{address}/cancel")), "reason": reason, "message": "kept"}
     answer = client.send(f"{address}/cancel", data)
     assert answer.status_code == 422 and "kept" in text(answer)
     assert stored(on_stage, address)["change"] is None

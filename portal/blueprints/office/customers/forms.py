@@ -7,13 +7,13 @@ from dataclasses import fields
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField, SelectField
+from wtforms import EmailField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from portal.core import particulars
 from portal.core.errors import DomainError
-from portal.core.forms import MailAddress, PortalForm, hidden_field, text_field
+from portal.core.forms import MailAddress, PortalForm, TickField, hidden_field, text_field
 from portal.core.locale import LANGUAGES as SPOKEN
 from portal.core.templating import language
 from portal.domain.people.accounts import NewCustomer
@@ -93,7 +93,7 @@ class DetailsForm(PortalForm):
 class CustomerForm(DetailsForm):
     """A new customer, who may be invited at once."""
 
-    invites = BooleanField(_l("Mail an invitation to log in, as owner of the account"), default=True)
+    invites = TickField(_l("Mail an invitation to log in, as owner of the account"), default=True)
 
     def __init__(self, home: str, **options: Any) -> None:
         super().__init__(**options)

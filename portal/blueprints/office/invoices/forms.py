@@ -11,8 +11,6 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
-    BooleanField,
-    DateField,
     FieldList,
     Form,
     FormField,
@@ -25,7 +23,7 @@ from wtforms.validators import InputRequired, Length, Regexp
 
 from portal.core import locale, money, vat_area
 from portal.core.errors import DomainError
-from portal.core.forms import PortalForm, hidden_field, text_field
+from portal.core.forms import DayField, PortalForm, TickField, hidden_field, text_field
 from portal.core.tables import new_public_id
 from portal.core.templating import language
 from portal.core.vat import TAXED, VatCategory
@@ -216,17 +214,7 @@ class VersionForm(PortalForm):
 class FinaliseForm(VersionForm):
     """The step after which nothing of it changes."""
 
-    sends = BooleanField(_l("Mail it to the customer at once"), default=True)
-
-
-class DayField(DateField):  # type: ignore[misc]
-    """A calendar day; what is none is said in our words and not in those of WTForms."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(_("Fill in a day.")) from None
+    sends = TickField(_l("Mail it to the customer at once"), default=True)
 
 
 class PaymentForm(PortalForm):
@@ -274,7 +262,7 @@ class CreditForm(PortalForm):
     ``told`` is the token of what the page that asks showed; without it that page comes first.
     """
 
-    everything = BooleanField(_l("All that is left of this invoice"))
+    everything = TickField(_l("All that is left of this invoice"))
     note = text_field(
         _l("Reason"),
         field=TextAreaField,
@@ -316,14 +304,14 @@ class CreditForm(PortalForm):
     def typed(self) -> list[tuple[str, str]]:
         """Name and value of all that was filled in, for the page that asks."""
         own = [field for field in self if field.name not in ("csrf_token", "told") and field.data]
-        return [(field.name, "y" if field.type == "BooleanField" else field.data) for field in own]
+        return [(field.name, "y" if isinstance(field, TickField) else field.data) for field in own]
 
 
 def credit_form(left: Sequence[Left]) -> CreditForm:
     """The form with the fields of these lines: ``whole-3``, ``quantity-3`` and ``amount-3`` of the third."""
     fields: dict[str, Any] = {}
     for each in left:
-        fields[f"whole-{each.position}"] = BooleanField(each.line.description)
+        fields[f"whole-{each.position}"] = TickField(each.line.description)
         for name, label in (("quantity", _l("How many")), ("amount", _l("Amount"))):
             fields[f"{name}-{each.position}"] = text_field(
                 label,

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
-    BooleanField,
     ColorField,
     DateTimeLocalField,
     HiddenField,
@@ -22,7 +21,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp, ValidationError
 
 from portal.core import brand
-from portal.core.forms import PortalForm, hidden_field, text_field
+from portal.core.forms import PortalForm, TickField, hidden_field, text_field
 from portal.core.tables import new_public_id
 from portal.domain.notices.models import Audience, Notice, NoticeType
 from portal.domain.notices.publishing import Wanted
@@ -89,8 +88,8 @@ class NoticeForm(PortalForm):
     )
     starts_at = MomentField(_l("From"), validators=[InputRequired(_l("Fill in a day and a time."))])
     expires_at = MomentField(_l("Until"), validators=[Optional()])
-    is_permanent = BooleanField(_l("Customers cannot put it away"))
-    is_active = BooleanField(_l("Active"), default=True)
+    is_permanent = TickField(_l("Customers cannot put it away"))
+    is_active = TickField(_l("Active"), default=True)
 
     def __init__(self, notice: Notice | None = None, **options: Any) -> None:
         super().__init__(**options)

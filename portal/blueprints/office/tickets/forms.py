@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, HiddenField, SelectField
+from wtforms import HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, InputRequired, Length, Regexp
 
-from portal.blueprints.office.invoices.forms import TOO_LONG, DayField, key_field
-from portal.core.forms import PortalForm, hidden_field, text_field
+from portal.blueprints.office.invoices.forms import TOO_LONG, key_field
+from portal.core.forms import DayField, PortalForm, TickField, hidden_field, text_field
 from portal.core.message_forms import MessageForm, files_field, message_field
 from portal.domain.tickets.models import Priority
 from portal.domain.tickets.paying_out import LONGEST_REFERENCE
@@ -22,7 +22,7 @@ class AnswerForm(MessageForm):
 
     body = message_field()
     files = files_field()
-    by_mail = BooleanField(_l("Also send a mail that there is an answer"), default=True)
+    by_mail = TickField(_l("Also send a mail that there is an answer"), default=True)
 
 
 class NoteForm(MessageForm):
