@@ -125,7 +125,9 @@ def _greeting() -> str:
         return str(_("Good morning, %(name)s", name=name) if name else _("Good morning"))
     if 12 <= hour < 18:
         return str(_("Good afternoon, %(name)s", name=name) if name else _("Good afternoon"))
-    return str(_("Good evening, %(name)s", name=name) if name else _("Good evening"))
+    if hour >= 18:
+        return str(_("Good evening, %(name)s", name=name) if name else _("Good evening"))
+    return str(_("Hello, %(name)s", name=name) if name else _("Hello"))
 
 
 def _local(moment: datetime) -> datetime:

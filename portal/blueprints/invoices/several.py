@@ -133,7 +133,11 @@ def _chosen() -> Together:
             abort(404)
         documents = together.list_chosen(ids, customer_ids=access.customer_ids(), mode=mode) if ids else []
     access.open_for(documents[0].customer_id if documents else customer_id)
-    return together.sort_out(documents, currency=request.args.get("currency", shop.currency))
+    return together.sort_out(
+        documents,
+        currency=request.args.get("currency", shop.currency),
+        is_everything="all" in request.args,
+    )
 
 
 def _account(public_id: str) -> int:
@@ -147,6 +151,8 @@ def _nothing(chosen: Together) -> ResponseReturnValue:
         flash(_("The money for this is under way. It may take a few days to arrive."), "info")
     elif chosen.settled:
         flash(_("Nothing is left to pay here. Thank you!"), "success")
+    elif chosen.disputed:
+        flash(_objected(chosen), "info")
     else:
         flash(_("Tick the invoices that you want to pay together."), "info")
     return redirect(url_for("invoices.index"), 303)
@@ -217,7 +223,13 @@ def _left_out(chosen: Together) -> list[str]:
         said.append(
             _("Left out, as money for it is under way: %(numbers)s.", numbers=_numbers(chosen.under_way))
         )
+    if chosen.disputed:
+        said.append(_objected(chosen))
     return said
+
+
+def _objected(chosen: Together) -> str:
+    return str(_("Left out, as you object to it: %(numbers)s.", numbers=_numbers(chosen.disputed)))
 
 
 def _numbers(documents: Sequence[Document]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -49,6 +50,12 @@ def method(facts: SubscriptionFacts) -> str | None:
 def method_name(kind: MethodKind, masked: str) -> str:
     """A saved method in words."""
     return f"{kind.label} {masked}".strip()
+
+
+def coming(planned: Sequence[Any]) -> list[Any]:
+    """Of what is planned, in its order, what still comes to pass: nothing from the day it is cancelled."""
+    end = next((row.effective_on for row in planned if row.kind is ChangeKind.CANCEL), None)
+    return [row for row in planned if end is None or row.kind is ChangeKind.CANCEL or row.effective_on < end]
 
 
 def change(row: Any, facts: SubscriptionFacts, account: MembershipInfo) -> Change:

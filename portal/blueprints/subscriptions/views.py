@@ -68,7 +68,8 @@ def show(public_id: str) -> ResponseReturnValue:
         method=show_subscription.method(facts),
         answers=[(answer["label"], answer["value"]) for answer in facts.answers],
         changes=[
-            show_subscription.change(row, facts, account) for row in queries.list_pending_changes(facts.id)
+            show_subscription.change(row, facts, account)
+            for row in show_subscription.coming(queries.list_pending_changes(facts.id))
         ],
         acts={act.value: may_change and opened.may(act) for act in Act},
         method_url=(

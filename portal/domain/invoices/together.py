@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from portal.core.counting import count_up_to
 from portal.core.errors import NotFound
 from portal.domain.invoices.booking import in_paying_order
+from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import Allocation, CreditEntry, Document, DocumentStatus
 from portal.domain.invoices.queries import LISTED, unpaid
 from portal.domain.shops.models import Mode
@@ -32,6 +33,7 @@ class Together:
     elsewhere: list[Document]
     settled: list[Document]
     under_way: list[Document]
+    disputed: list[Document]
     is_cut: bool
 
 
@@ -68,11 +70,16 @@ def list_open(customer_id: int, *, mode: Mode) -> list[Document]:
     )
 
 
-def sort_out(documents: Sequence[Document], *, currency: str) -> Together:
-    """What of these can be paid in one payment; in ``currency`` rather than in another one."""
+def sort_out(documents: Sequence[Document], *, currency: str, is_everything: bool = False) -> Together:
+    """What of these can be paid in one payment; in ``currency`` rather than in another one.
+
+    Who pays everything does not mean what they object to; who chose it does.
+    """
     settled = [each for each in documents if each.open_minor <= 0]
     under_way = [each for each in documents if each.open_minor > 0 and each.pending_minor > 0]
-    payable = in_paying_order(each for each in documents if each.open_minor > 0 and not each.pending_minor)
+    to_pay = [each for each in documents if each.open_minor > 0 and not each.pending_minor]
+    disputed = [each for each in to_pay if is_everything and is_disputed(each)]
+    payable = in_paying_order(each for each in to_pay if each not in disputed)
     currencies = [each.currency for each in payable]
     first = currency if currency in currencies else next(iter(currencies), currency)
     together = [each for each in payable if each.currency == first]
@@ -81,6 +88,7 @@ def sort_out(documents: Sequence[Document], *, currency: str) -> Together:
         elsewhere=[each for each in payable if each.currency != first],
         settled=settled,
         under_way=under_way,
+        disputed=disputed,
         is_cut=len(together) > MOST,
     )
 
@@ -93,7 +101,7 @@ def over_the_list(
     ``also`` are scalar subqueries of areas that this one does not know; their values come last.
     """
     credit = credit_column(sa.literal(customer_id), sa.literal(mode.value), sa.literal(currency))
-    several = count_up_to(1, Document, *unpaid(customer_id, mode))
+    several = count_up_to(1, Document, *unpaid(customer_id, mode), Document.disputed_on.is_(None))
     row = db.session.execute(sa.select(credit, several, *also)).one()
     return int(row[0]), row[1] > 1, list(row[2:])
 
@@ -115,7 +123,8 @@ def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
     """What the page of a document shows of its customer's other affairs, for the statement that finds the document.
 
     ``credit_minor`` there is, ``credit_uses`` there were on it, and of what is to be paid in its currency, itself
-    included, ``open_count`` and ``open_minor``: both of at most one more than one payment may be for.
+    included, ``open_count`` and ``open_minor``: without what they object to, and both of at most one more than one
+    payment may be for.
     """
     other = aliased(Document)
     is_open = [
@@ -126,6 +135,7 @@ def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
         other.list_state == sa.literal_column("'unpaid'"),
         # Where money is under way for a part, the rest is not paid before that is decided.
         other.pending_minor == 0,
+        other.disputed_on.is_(None),
     ]
     uses = [Allocation.document_id == document.id, Allocation.credit_entry_id.is_not(None)]
     first = sa.select(other.open_minor).where(*is_open).correlate(document).limit(MOST + 1).subquery()

@@ -78,13 +78,14 @@ def test_what_waits_for_me_stands_above_what_waits_for_the_shop(login: Any, on_s
 @pytest.mark.parametrize(
     ("hour", "minute", "greeting"),
     [
-        (3, 59, "Good evening, Emma"),
+        (3, 59, "Hello, Emma"),
         (4, 0, "Good morning, Emma"),
         (10, 59, "Good morning, Emma"),
         (11, 0, "Good afternoon, Emma"),
         (16, 59, "Good afternoon, Emma"),
         (17, 0, "Good evening, Emma"),
-        (23, 30, "Good evening, Emma"),
+        (22, 59, "Good evening, Emma"),
+        (23, 30, "Hello, Emma"),
     ],
 )
 def test_the_greeting_keeps_the_shops_time(login: Any, hour: int, minute: int, greeting: str) -> None:

@@ -110,6 +110,26 @@ def test_everything_is_offered_where_there_is_more_than_one(world: World, emma: 
     assert "Pay everything" in shown(emma.get(LIST))
 
 
+def test_everything_is_not_what_somebody_objects_to(world: World, emma: Browser) -> None:
+    first, objected, third = world.invoice(10000), world.invoice(2550), world.invoice(300)
+    with world.scope():
+        db.session.get_one(Document, objected.id).disputed_on = clock.now().date()
+        db.session.commit()
+    everything = emma.get(f"{LIST}/pay?all=1")
+    assert row_headers(everything) == ["2026-0001", "2026-0003"]
+    assert "Left out, as you object to it: 2026-0002." in shown(everything)
+    assert "Pay all open invoices (€ 103.00) instead" in shown(emma.get(f"{LIST}/{first.public_id}"))
+    chosen = emma.get(f"{LIST}/pay?invoice={objected.public_id}&invoice={first.public_id}")
+    assert "2026-0002" in row_headers(chosen), "who ticks it means it"
+    with world.scope():
+        for each in (first, third):
+            db.session.get_one(Document, each.id).disputed_on = clock.now().date()
+        db.session.commit()
+    assert "Pay everything" not in shown(emma.get(LIST))
+    nothing = emma.get(f"{LIST}/pay?all=1", follow_redirects=True)
+    assert "Left out, as you object to it" in shown(nothing)
+
+
 def test_who_may_not_pay_is_offered_nothing(world: World, login: Login) -> None:
     world.invoice(), world.invoice()
     page = login("bram", now=clock.now()).get(LIST)

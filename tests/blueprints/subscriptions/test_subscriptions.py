@@ -284,6 +284,22 @@ def test_planned_changes_are_told(login: Any, on_stage: Any, ids: Any) -> None:
         assert "24 December" not in seen
 
 
+def test_nothing_is_told_of_the_time_after_its_end(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        subscription = make_subscription(ids.emma_account)
+        for kind, day in (
+            (ChangeKind.PAUSE, date(2026, 11, 7)),
+            (ChangeKind.CANCEL, date(2026, 11, 8)),
+            (ChangeKind.PRICE, date(2026, 11, 8)),
+            (ChangeKind.SWITCH, date(2026, 12, 1)),
+        ):
+            plan(subscription, kind, effective_on=day)
+        address = f"{LIST}/{subscription.public_id}"
+    seen = text(visit(login, address))
+    assert "Pauses on 7 November 2026" in seen and "Cancelled from 8 November 2026" in seen
+    assert "New price" not in seen and "New plan" not in seen
+
+
 def test_hostile_text_is_shown_as_typed(login: Any, on_stage: Any, ids: Any) -> None:
     long = (HOSTILE * 10)[:200]
     with on_stage():

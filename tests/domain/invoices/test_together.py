@@ -45,6 +45,10 @@ def test_each_document_is_in_one_place(on_stage: Stage, ids: Ids) -> None:
         found = together.sort_out(everything, currency="EUR")
         assert (found.payable, found.elsewhere) == ([costs, early, late], [dollars])
         assert (found.settled, found.under_way, found.is_cut) == ([settled], [partly, under_way], False)
+        late.disputed_on = START.date()
+        assert together.sort_out([late, early], currency="EUR").payable == [early, late], "it was chosen"
+        found = together.sort_out([late, early], currency="EUR", is_everything=True)
+        assert (found.payable, found.disputed) == ([early], [late])
         assert together.sort_out([dollars, late], currency="USD").payable == [dollars]
         assert together.sort_out([dollars], currency="EUR").payable == [dollars]
         assert together.sort_out([], currency="EUR").payable == []

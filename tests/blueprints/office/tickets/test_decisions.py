@@ -305,14 +305,14 @@ def test_a_plan_is_refused(login: Any, desk: Desk) -> None:
 def test_a_dispute_is_answered_by_a_credit_note_that_was_made(login: Any, desk: Desk) -> None:
     ticket, saskia = desk.make("dispute"), login("saskia")
     page = saskia.get(ticket)
-    assert "Bread" in text(page) and "Answer: credited" not in text(page) and "Resolve" not in text(page)
+    assert "Bread" in text(page) and "Agree: credited" not in text(page) and "Resolve" not in text(page)
     credited = f"{ticket}/dispute/credit"
     assert saskia.send(credited, DATA).status_code == 409, "there is no credit note yet"
     (way,) = [a.attrib["href"] for a in find_all(parse(page.text), "a") if "/credit?" in a.attrib["href"]]
     assert "Make this credit note?" in text(saskia.send(way, {"whole-1": "y"}))
     made = saskia.send(way, {"whole-1": "y", "told": "12100.12100.12100"})
     assert (made.status_code, made.location) == (303, ticket), "back to the ticket"
-    assert "Answer: credited" in text(saskia.get(ticket))
+    assert "Agree: credited" in text(saskia.get(ticket))
     assert saskia.send(credited, {"body": "You are right."}).status_code == 303
     with desk.on_stage():
         assert desk.one(Dispute).status is DisputeStatus.CREDITED
