@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
@@ -9,6 +10,7 @@ down_revision = "0015"
 branch_labels = None
 depends_on = None
 
+RUNS = sa.text("status IN ('open', 'in_review')")
 #: Name, table, columns.
 NEW = (
     ("ix_credit_entries_document_id", "credit_entries", ["document_id"]),
@@ -42,10 +44,13 @@ def upgrade() -> None:
     for name, table, _before, after in CHANGED:
         op.drop_index(name, table)
         op.create_index(name, table, after)
+    columns = ["shop_id", "customer_id", "waits_for_customer", "last_message_at", "id"]
+    op.create_index("ix_tickets_running_of", "tickets", columns, sqlite_where=RUNS, postgresql_where=RUNS)
 
 
 def downgrade() -> None:
     """Goes down again."""
+    op.drop_index("ix_tickets_running_of", "tickets")
     for name, table, before, _after in CHANGED:
         op.drop_index(name, table)
         op.create_index(name, table, before)

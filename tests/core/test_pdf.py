@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pypdf
@@ -31,6 +32,7 @@ from reportlab.pdfbase.ttfonts import TTFontFile
 
 from portal.core import pdf, templating
 from portal.core.epc import epc_qr
+from portal.core.sections import Sections
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "pdf"
@@ -50,6 +52,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     app = Flask("portal", root_path=str(ROOT / "portal"))
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(catalogs)
     Babel(app)
+    app.config["LOKET"] = SimpleNamespace(instance_dir=tmp_path_factory.mktemp("instance"))
+    app.extensions["sections"] = Sections()
     templating.install(app)
     with app.app_context():
         yield app

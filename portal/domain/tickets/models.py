@@ -87,6 +87,17 @@ class Ticket(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
         sa.Index("ix_tickets_list", "shop_id", "customer_id", "last_message_at", "id"),
         sa.Index("ix_tickets_list_status", "shop_id", "customer_id", "status", "last_message_at", "id"),
         sa.Index("ix_tickets_document_id", "document_id"),
+        # What the frame of every page shows of an account.
+        sa.Index(
+            "ix_tickets_running_of",
+            "shop_id",
+            "customer_id",
+            "waits_for_customer",
+            "last_message_at",
+            "id",
+            sqlite_where=sa.text("status IN ('open', 'in_review')"),
+            postgresql_where=sa.text("status IN ('open', 'in_review')"),
+        ),
         # The office's lists. What is running stays few, and every page of the office counts it.
         sa.Index("ix_tickets_office", "shop_id", "last_message_at", "id"),
         sa.Index("ix_tickets_office_status", "shop_id", "status", "last_message_at", "id"),
