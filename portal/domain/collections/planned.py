@@ -111,8 +111,8 @@ def _of_account(customer_id: Any, mode: Any) -> tuple[sa.ColumnElement[bool], ..
 def _plans(*criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """The plans that cases are paid by, with what comes next of each.
 
-    All instalments are alike but the last, which takes the rest (``instalments.amounts``): what was paid says which one
-    is next.
+    All instalments are alike but the last, which takes the rest (``instalments.amounts``): what is no longer open, paid
+    or credited, says which one is next.
     """
     invoice, extra = sa.orm.aliased(Document), sa.orm.aliased(Document)
     on_top = (

@@ -384,6 +384,37 @@ def test_an_address_that_the_shop_gives_meanwhile_stays(on_postgresql: tuple[Fla
     alone(on_postgresql, check)
 
 
+@pytest.mark.postgres
+def test_the_shop_is_held_before_the_account_whose_address_it_changes(
+    on_postgresql: tuple[Flask, Ids],
+) -> None:
+    """As by confirming, which may store the account's language: the other way around they wait in a circle."""
+    app, ids = on_postgresql
+
+    def give() -> None:
+        database.set_reading(False)
+        with app.app_context(), shop_scope(ids.shop):
+            account = db.session.get_one(Customer, ids.jan_account)
+            wanted = Edited(
+                details=details.Details.of(account), kind=account.kind, email="new-jan@example.org"
+            )
+            actor = Actor("staff", ids.saskia)
+            edit_customer(account, wanted, version=account.version, actor=actor, now=START)
+            db.session.rollback()
+
+    giving = threading.Thread(target=give)
+    with app.app_context(), db.engine.connect() as confirming:
+        held = sa.text("SELECT id FROM shops WHERE id = :id FOR NO KEY UPDATE")
+        confirming.execute(held, {"id": ids.shop})
+        giving.start()
+        wait_until_somebody_waits(app)
+        stored = sa.text("SELECT id FROM customers WHERE id = :id FOR NO KEY UPDATE NOWAIT")
+        assert confirming.execute(stored, {"id": ids.jan_account}).scalar() == ids.jan_account
+        confirming.rollback()
+    giving.join(30)
+    assert not giving.is_alive()
+
+
 def test_two_customers_cannot_be_given_one_address_at_once(here: tuple[Flask, Ids]) -> None:
     ids = here[1]
     waiting = [ids.emma_account, ids.jan_account]
