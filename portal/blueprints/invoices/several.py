@@ -23,7 +23,7 @@ from portal.core.forms import checked_by_form
 from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
-from portal.domain.collections.planned import has_plan, next_days
+from portal.domain.collections.planned import has_plan, instalments_of
 from portal.domain.invoices import booking, queries, spending, together
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.models import Document, DocumentKind
@@ -170,7 +170,7 @@ def _page(chosen: Together, *, form: SeveralForm | None = None) -> str:
     ways = [way for way in choices.ways_to_pay(shop, customer_id) if way.value != choices.TRANSFER]
     return render_template(
         "invoices/several.html",
-        rows=_rows(payable, shares, offer.minor if offer else 0, next_days(payable) if in_plan else {}),
+        rows=_rows(payable, shares, offer.minor if offer else 0, instalments_of(payable) if in_plan else {}),
         total_minor=total,
         currency=currency,
         credit=offer,
@@ -193,11 +193,11 @@ def _page(chosen: Together, *, form: SeveralForm | None = None) -> str:
 
 
 def _rows(
-    payable: Sequence[Document], shares: list[Share], credit_minor: int, by_plan: dict[int, date]
+    payable: Sequence[Document], shares: list[Share], credit_minor: int, by_plan: dict[int, tuple[date, int]]
 ) -> list[SimpleNamespace]:
     """The split: what is due of each, what credit pays of it, and what is left for the bank.
 
-    ``by_plan`` says of what is paid in instalments when the next one is due.
+    ``by_plan`` says of what is paid in instalments when how much is due next.
     """
     today = clock.today(current_shop().time_zone)
     by_credit, _left = spending.after_credit(shares, credit_minor)
@@ -207,16 +207,15 @@ def _rows(
             number=document.number,
             url=url_for("invoices.show", public_id=document.public_id),
             kind=None if document.kind is DocumentKind.INVOICE else document.kind.label,
-            due_date=document.due_date,
-            next_on=by_plan.get(document.id),
-            days_overdue=queries.days_overdue(
-                document.list_state, by_plan.get(document.id, document.due_date), today
-            ),
+            due_date=next_on,
+            instalment_minor=next_minor,
+            days_overdue=queries.days_overdue(document.list_state, next_on, today),
             due_minor=share.amount_minor,
             credit_minor=used.get(document.id, 0),
             rest_minor=share.amount_minor - used.get(document.id, 0),
         )
         for document, share in zip(booking.in_paying_order(payable), shares, strict=True)
+        for next_on, next_minor in [by_plan.get(document.id, (document.due_date, None))]
     ]
 
 

@@ -73,19 +73,22 @@ def nearest_plan(customer_id: Any, mode: Any, today: Any) -> dict[str, sa.Column
     }
 
 
-def next_days(documents: Sequence[Document]) -> dict[int, date]:
-    """Of documents of one account, in one mode, those that are paid in instalments: by id, when the next one is due."""
+def instalments_of(documents: Sequence[Document]) -> dict[int, tuple[date, int]]:
+    """Of documents of one account, in one mode, those that are paid in instalments.
+
+    By their ids when how much is due next, in minor units; documents of one case have that in common.
+    """
     if not documents:
         return {}
     rows = _in_instalments_of(customer_id=documents[0].customer_id, mode=documents[0].mode).all()
-    days = {}
+    found = {}
     for row in rows:
         for document in documents:
             if row.next_on is not None and (
                 document.id == row.document_id or document.case_id == row.case_id
             ):
-                days[document.id] = row.next_on
-    return days
+                found[document.id] = (row.next_on, int(row.next_minor))
+    return found
 
 
 @bound

@@ -23,8 +23,8 @@ from portal.domain.collections.models import (
 from portal.domain.collections.planned import (
     has_plan,
     in_instalments,
+    instalments_of,
     nearest_plan,
-    next_days,
     next_instalment,
 )
 from portal.domain.collections.queries import case_of, get_case_by_id
@@ -147,8 +147,8 @@ def test_the_days_of_several_documents(ids: Ids, case: CollectionCase) -> None:
     fee = make_invoice(ids.emma_account, amount_minor=100, kind=DocumentKind.COLLECTION_FEE)
     fee.case_id = case.id
     planned = db.session.get_one(Document, case.document_id)
-    assert next_days([other, planned, fee]) == {planned.id: DUE[0], fee.id: DUE[0]}
-    assert next_days([make_invoice(ids.jan_account)]) == {} and next_days([]) == {}
+    assert instalments_of([other, planned, fee]) == {each.id: (DUE[0], 4033) for each in (planned, fee)}
+    assert instalments_of([make_invoice(ids.jan_account)]) == {} and instalments_of([]) == {}
 
 
 @pytest.mark.parametrize(
