@@ -484,7 +484,8 @@ def test_a_stranger_sees_nobody_of_the_account(app: Flask, ids: Any, way: str) -
     assert (told.to, told.cc) == ([mail.sender], [])
     text = shown(app, told)
     assert "Hello," in text and "because you wrote to" in text
-    for theirs in ("private@home.example", jan.email, jan.name, "for this account"):
+    # The answer goes to the account.
+    for theirs in ("private@home.example", jan.email, jan.name, "for this account", "You get the answer"):
         assert theirs not in text
 
 
