@@ -1,6 +1,6 @@
 """What needs the customer, the most urgent first: overdue, waiting for an answer, to be paid, renewing.
 
-What is paid in instalments is no invoice to be paid here while they are paid in time: the plan says what comes next.
+What is paid in instalments is no invoice to be paid here: its plan says what comes next, or what is late.
 """
 
 from __future__ import annotations
@@ -45,23 +45,22 @@ def collect(
 ) -> list[Need]:
     """Everything that needs the customer. ``owed`` is None for whoever may not see invoices."""
     plan = _Plan(account, owed.also, today) if owed is not None and owed.also.get("plan_next_on") else None
-    # What is late by its plan alone, the plan says.
-    is_asked = owed is not None and owed.count > (owed.in_plan_count if plan is not None else 0)
-    unpaid = [_unpaid(account, owed)] if owed is not None and is_asked else []
+    unpaid = [_unpaid(account, owed, plan is not None)] if owed is not None and owed.count else []
     waiting = [_waiting(numbers)] if numbers.get("waiting") else []
     renewing = [_renewing(numbers["renewing"], running)] if numbers.get("renewing") else []
     is_late = owed is not None and owed.overdue_count > 0
     return [
         *(unpaid if is_late else []),
-        *([plan.need()] if plan is not None and plan.is_urgent else []),
+        *(plan.needs() if plan is not None and plan.is_urgent else []),
         *waiting,
         *([] if is_late else unpaid),
         *renewing,
-        *([plan.need()] if plan is not None and not plan.is_urgent else []),
+        *(plan.needs() if plan is not None and not plan.is_urgent else []),
     ]
 
 
-def _unpaid(account: MembershipInfo, owed: OpenSummary) -> Need:
+def _unpaid(account: MembershipInfo, owed: OpenSummary, beside_plan: bool) -> Need:
+    """``beside_plan`` says that the list, where this leads to, holds more than is counted here."""
     late = owed.overdue_count > 0
     total = locale.money(owed.total_minor, current_shop().currency, language())
     if owed.only_public_id is not None:
@@ -71,13 +70,15 @@ def _unpaid(account: MembershipInfo, owed: OpenSummary) -> Need:
     else:
         url = url_for("invoices.index", status="overdue" if owed.overdue_count == owed.count else "unpaid")
         action = _("Show invoices")
+    if owed.count == 1:
+        text = _("%(amount)s is to be paid.", amount=total)
+    elif beside_plan:
+        text = _("Together: %(amount)s, besides what you pay in instalments", amount=total)
+    else:
+        text = _("Together: %(amount)s", amount=total)
     return Need(
         title=_unpaid_title(owed),
-        text=str(
-            _("%(amount)s is to be paid.", amount=total)
-            if owed.count == 1
-            else _("Together: %(amount)s", amount=total)
-        ),
+        text=str(text),
         tone="orange" if late else "yellow",
         icon="alert-triangle" if late else "file-invoice",
         url=url,
@@ -109,12 +110,14 @@ def _unpaid_title(owed: OpenSummary) -> str:
 
 
 class _Plan:
-    """A payment plan: what waits for the customer, is late, or comes next."""
+    """The payment plans: what waits for the customer, is late, or comes next."""
 
     def __init__(self, account: MembershipInfo, found: dict[str, Any], today: date) -> None:
         self.next_on: date = found["plan_next_on"]
         self.waits = bool(found["plan_waits"])
         self.is_late = self.next_on < today
+        self._late_count = int(found["plans_late"])
+        self._late_on: date | None = found["plans_late_on"]
         self._amount = locale.money(int(found["plan_next_minor"]), found["plan_currency"], language())
         self._case = found["plan_case_public_id"]
         self._may_choose = account.can(Permission.COLLECTIONS_PLAN)
@@ -124,8 +127,32 @@ class _Plan:
         """Whether there is something to do."""
         return self.waits or self.is_late
 
-    def need(self) -> Need:
-        """In words."""
+    def needs(self) -> list[Need]:
+        """In words: the nearest one, and those that are late where that one does not say so."""
+        if self._late_count > (0 if self.waits else 1):
+            return [*([self._need()] if self.waits else []), self._all_late()]
+        return [self._need()]
+
+    def _all_late(self) -> Need:
+        day = locale.date(self._late_on, language(), "long") if self._late_on is not None else ""
+        late = ngettext("%(num)d payment plan is late", "%(num)d payment plans are late", self._late_count)
+        return Need(
+            title=str(late),
+            text=str(
+                ngettext(
+                    "An instalment was due on %(date)s.",
+                    "The first missed instalment was due on %(date)s.",
+                    self._late_count,
+                    date=day,
+                )
+            ),
+            tone="orange",
+            icon="alert-triangle",
+            url=url_for("collections.index"),
+            action=str(_("Show cases")),
+        )
+
+    def _need(self) -> Need:
         day = locale.date(self.next_on, language(), "long")
         url, action = url_for("collections.show", public_id=self._case), _("Show payment plan")
         if self.waits:

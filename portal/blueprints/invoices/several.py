@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from types import SimpleNamespace
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -22,6 +23,7 @@ from portal.core.forms import checked_by_form
 from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
+from portal.domain.collections.planned import has_plan, instalments_of
 from portal.domain.invoices import booking, queries, spending, together
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.models import Document, DocumentKind
@@ -165,14 +167,16 @@ def _page(chosen: Together, *, form: SeveralForm | None = None) -> str:
     customer_id, currency = payable[0].customer_id, payable[0].currency
     shares = choices.due_shares(payable)
     total = sum(share.amount_minor for share in shares)
-    credit = booking.credit_balance(customer_id, mode=shop.mode, currency=currency)
+    credit, _several, [in_plan] = together.over_the_list(
+        customer_id, mode=shop.mode, currency=currency, also=[has_plan(customer_id, shop.mode)]
+    )
     offer = credit_offer(credit, total, form)
     ids = [each.public_id for each in payable]
     attempt = _attempt(payable)
     ways = [way for way in choices.ways_to_pay(shop, customer_id) if way.value != choices.TRANSFER]
     return render_template(
         "invoices/several.html",
-        rows=_rows(payable, shares, offer.minor if offer else 0),
+        rows=_rows(payable, shares, offer.minor if offer else 0, instalments_of(payable) if in_plan else {}),
         total_minor=total,
         currency=currency,
         credit=offer,
@@ -194,8 +198,13 @@ def _page(chosen: Together, *, form: SeveralForm | None = None) -> str:
     )
 
 
-def _rows(payable: Sequence[Document], shares: list[Share], credit_minor: int) -> list[SimpleNamespace]:
-    """The split: what is due of each, what credit pays of it, and what is left for the bank."""
+def _rows(
+    payable: Sequence[Document], shares: list[Share], credit_minor: int, by_plan: dict[int, tuple[date, int]]
+) -> list[SimpleNamespace]:
+    """The split: what is due of each, what credit pays of it, and what is left for the bank.
+
+    ``by_plan`` says of what is paid in instalments when how much is due next.
+    """
     today = clock.today(current_shop().time_zone)
     by_credit, _left = spending.after_credit(shares, credit_minor)
     used = {share.document_id: share.amount_minor for share in by_credit}
@@ -204,13 +213,15 @@ def _rows(payable: Sequence[Document], shares: list[Share], credit_minor: int) -
             number=document.number,
             url=url_for("invoices.show", public_id=document.public_id),
             kind=None if document.kind is DocumentKind.INVOICE else document.kind.label,
-            due_date=document.due_date,
-            days_overdue=queries.days_overdue(document.list_state, document.due_date, today),
+            due_date=next_on,
+            instalment_minor=next_minor,
+            days_overdue=queries.days_overdue(document.list_state, next_on, today),
             due_minor=share.amount_minor,
             credit_minor=used.get(document.id, 0),
             rest_minor=share.amount_minor - used.get(document.id, 0),
         )
         for document, share in zip(booking.in_paying_order(payable), shares, strict=True)
+        for next_on, next_minor in [by_plan.get(document.id, (document.due_date, None))]
     ]
 
 

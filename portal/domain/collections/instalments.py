@@ -26,7 +26,7 @@ class Instalment:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a plan is, by the money that arrived, whoever paid it and how.
+    """How far a plan is, by what is no longer open: the money that arrived, whoever paid it and how, and credit notes.
 
     ``next`` is the first instalment that is not paid whole, and ``next_minor`` what is left of it; none at the end.
     """

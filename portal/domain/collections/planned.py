@@ -8,6 +8,7 @@ These statements are part of every page, so their words are written out: a list 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -19,6 +20,7 @@ from portal.core.tables import BigId
 from portal.domain.collections.models import CollectionCase, PaymentPlan, PlanInstalment, PlanStatus
 from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.invoices.models import Document
+from portal.domain.shops.models import Mode
 
 _WITH_PLAN = CollectionCase.status == sa.literal_column("'with_plan'")
 _AGREED = sa.or_(*(PaymentPlan.status == sa.literal_column(f"'{status.value}'") for status in PLAN_AGREED))
@@ -40,11 +42,12 @@ def in_instalments() -> sa.Subquery:
     return _plans(*_of_account(sa.bindparam("customer_id"), sa.bindparam("mode"))).subquery("in_instalments")
 
 
-def nearest_plan(customer_id: Any, mode: Any) -> dict[str, sa.ColumnElement[Any]]:
-    """Of an account's plans the one that needs it first, as scalar subqueries.
+def nearest_plan(customer_id: Any, mode: Any, today: Any) -> dict[str, sa.ColumnElement[Any]]:
+    """Of an account's plans the one that needs it first, and how many are late, as scalar subqueries.
 
     One that waits for a payment method comes before others, then what is due first: ``plan_case_public_id``,
-    ``plan_waits`` (for a method), ``plan_next_on``, ``plan_next_minor``, ``plan_currency``.
+    ``plan_waits`` (for a method), ``plan_next_on``, ``plan_next_minor``, ``plan_currency``. Of those that are late and
+    wait for no method ``plans_late``, and ``plans_late_on``, the first day that was missed.
     """
     found = _plans(*_of_account(customer_id, mode)).subquery()
     waits = found.c.status == PlanStatus.PENDING_MANDATE
@@ -56,10 +59,41 @@ def nearest_plan(customer_id: Any, mode: Any) -> dict[str, sa.ColumnElement[Any]
         "plan_currency": found.c.currency,
     }
     first = (waits.desc(), sa.nulls_last(found.c.next_on), found.c.case_id)
+    late = sa.and_(found.c.status != PlanStatus.PENDING_MANDATE, found.c.next_on < today)
+    of_late = {"plans_late": sa.func.count(), "plans_late_on": sa.func.min(found.c.next_on)}
     return {
-        name: sa.select(column).order_by(*first).limit(1).scalar_subquery()
-        for name, column in columns.items()
+        **{
+            name: sa.select(column).order_by(*first).limit(1).scalar_subquery()
+            for name, column in columns.items()
+        },
+        **{
+            name: sa.select(column).select_from(found).where(late).scalar_subquery()
+            for name, column in of_late.items()
+        },
     }
+
+
+def instalments_of(documents: Sequence[Document]) -> dict[int, tuple[date, int]]:
+    """Of documents of one account, in one mode, those that are paid in instalments.
+
+    By their ids when how much is due next, in minor units; documents of one case have that in common.
+    """
+    if not documents:
+        return {}
+    rows = _in_instalments_of(customer_id=documents[0].customer_id, mode=documents[0].mode).all()
+    found = {}
+    for row in rows:
+        for document in documents:
+            if row.next_on is not None and (
+                document.id == row.document_id or document.case_id == row.case_id
+            ):
+                found[document.id] = (row.next_on, int(row.next_minor))
+    return found
+
+
+@bound
+def _in_instalments_of(customer_id: int, mode: Mode) -> Statement:
+    return _plans(*_of_account(customer_id, mode))
 
 
 def next_instalment(case_public_id: str) -> tuple[date, int] | None:
@@ -80,8 +114,8 @@ def _of_account(customer_id: Any, mode: Any) -> tuple[sa.ColumnElement[bool], ..
 def _plans(*criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """The plans that cases are paid by, with what comes next of each.
 
-    All instalments are alike but the last, which takes the rest (``instalments.amounts``): what was paid says which one
-    is next.
+    All instalments are alike but the last, which takes the rest (``instalments.amounts``): what is no longer open, paid
+    or credited, says which one is next.
     """
     invoice, extra = sa.orm.aliased(Document), sa.orm.aliased(Document)
     on_top = (

@@ -78,8 +78,7 @@ class InvoiceRow:
 class OpenSummary:
     """What a customer owes: for the home page. Amounts in minor units.
 
-    What is paid in instalments counts only once one of them is late, and then it is overdue since the day of that one:
-    ``in_plan_count`` are those.
+    What is paid in instalments is left out, late or not: of that no more is asked for than what its plan says.
     """
 
     count: int
@@ -87,7 +86,6 @@ class OpenSummary:
     overdue_count: int
     max_days_overdue: int
     only_public_id: str | None
-    in_plan_count: int = 0
     #: The values of the scalar subqueries that the caller gave, by their names.
     also: dict[str, Any] = field(default_factory=dict)
 
@@ -364,11 +362,11 @@ def list_credit_notes(document: Document) -> Sequence[Any]:
     ).all()
 
 
-#: What else is read of a customer, in a mode, by name.
-Beside = Callable[[Any, Any], Mapping[str, sa.ColumnElement[Any]]]
+#: What else is read of a customer, in a mode, on a day, by name.
+Beside = Callable[[Any, Any, Any], Mapping[str, sa.ColumnElement[Any]]]
 
 
-def _nothing_beside(_customer_id: Any, _mode: Any) -> Mapping[str, sa.ColumnElement[Any]]:
+def _nothing_beside(_customer_id: Any, _mode: Any, _today: Any) -> Mapping[str, sa.ColumnElement[Any]]:
     return {}
 
 
@@ -383,7 +381,7 @@ def open_summary(
     """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index.
 
     ``planned`` says what is paid in instalments, as for ``list_invoices``. ``also`` makes scalar subqueries on the
-    customer and the mode from areas that this one does not know.
+    customer, the mode and the day from areas that this one does not know.
     """
     row = _owed(planned, also or _nothing_beside)(customer_id=customer_id, mode=mode, today=today).one()
     return OpenSummary(
@@ -392,8 +390,7 @@ def open_summary(
         overdue_count=int(row.late),
         max_days_overdue=max(0, (today - row.first_due).days) if row.first_due is not None else 0,
         only_public_id=row.public_id if row.unpaid == 1 else None,
-        in_plan_count=int(row.in_plan),
-        also=dict(zip(row._fields[6:], row[6:], strict=True)),
+        also=dict(zip(row._fields[5:], row[5:], strict=True)),
     )
 
 
@@ -401,36 +398,30 @@ def open_summary(
 def _owed(planned: sa.Subquery | None, also: Beside) -> Run:
     @bound
     def statement(customer_id: int, mode: Mode, today: date) -> Statement:
-        due = _due(Document, planned)
+        due = sa.type_coerce(Document.due_date, sa.Date())
         late = sa.case((due < today, 1), else_=0)
-        in_plan = sa.literal(0) if planned is None else sa.case((planned.c.next_on.is_(None), 0), else_=1)
         first = sa.select(Document.public_id).order_by(Document.due_date, Document.id).limit(1)
         columns = sa.select(
             sa.func.count().label("unpaid"),
             sa.func.coalesce(sa.func.sum(Document.open_minor), 0).label("total"),
             sa.func.coalesce(sa.func.sum(late), 0).label("late"),
             sa.func.min(due).label("first_due"),
-            _asked_for(first, customer_id, mode, today, planned).scalar_subquery().label("public_id"),
-            sa.func.coalesce(sa.func.sum(in_plan), 0).label("in_plan"),
-            *(value.label(name) for name, value in also(customer_id, mode).items()),
+            _asked_for(first, customer_id, mode, planned).scalar_subquery().label("public_id"),
+            *(value.label(name) for name, value in also(customer_id, mode, today).items()),
         )
-        return _asked_for(columns, customer_id, mode, today, planned)
+        return _asked_for(columns, customer_id, mode, planned)
 
     return statement
 
 
 def _asked_for(
-    stmt: sa.Select[Any], customer_id: Any, mode: Any, today: Any, planned: sa.Subquery | None
+    stmt: sa.Select[Any], customer_id: Any, mode: Any, planned: sa.Subquery | None
 ) -> sa.Select[Any]:
-    """What a customer is to pay now: without what is paid in instalments that are not late."""
+    """What a customer is to pay now as a whole: without what is paid in instalments."""
     stmt = stmt.select_from(Document).where(*unpaid(customer_id, mode))
     if planned is None:
         return stmt.correlate(None)
-    return (
-        stmt.outerjoin(planned, is_planned(planned))
-        .where(sa.or_(planned.c.next_on.is_(None), planned.c.next_on < today))
-        .correlate(None)
-    )
+    return stmt.outerjoin(planned, is_planned(planned)).where(planned.c.next_on.is_(None)).correlate(None)
 
 
 def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.ColumnElement[bool]:

@@ -7,7 +7,7 @@ told to nobody but whoever reads its mail.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _l
@@ -99,6 +99,10 @@ def change(token: OneTimeToken, *, session_ids: Collection[int], now: datetime) 
     db.session.refresh(wanted.person, with_for_update=queries.HOLD)
     if wanted.account is not None:
         db.session.refresh(wanted.account, with_for_update=True)
+    # Whoever was waited for may have given the account another address than its person's, which is to stay.
+    held, wanted = wanted.account, get_change(token)
+    if wanted.account is not held:
+        wanted = replace(wanted, account=None)
     tokens.use(token, now=now)
     _check(wanted.email, present=None, account=wanted.account)
     if wanted.account is not None:

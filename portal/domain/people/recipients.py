@@ -48,10 +48,14 @@ def account_recipients(customer: Customer, switch: Switch | None) -> Recipients 
     )
 
 
-def opener_recipients(customer: Customer, address: str) -> Recipients:
-    """For an account mail to whoever asked something, at their own address: with copies to those same contacts."""
+def contact_recipients(customer: Customer, *, but: str) -> Recipients | None:
+    """Those same contacts alone, without ``but``, who gets a mail of their own; none where no other is left.
+
+    For what also goes to one person: who asks something need not be allowed to see an account's contact persons.
+    """
     copies = dict.fromkeys(contact.email for contact in customer.contacts if contact.account_mails)
-    return Recipients([address], [each for each in copies if each.lower() != address.lower()])
+    others = [each for each in copies if each.lower() != but.lower()]
+    return Recipients(others, []) if others else None
 
 
 def _recipients(customer: Customer, switch: Switch | None, copies: list[str]) -> Recipients | None:

@@ -147,15 +147,19 @@ def open_ticket(
     audit.record("ticket.opened", ticket, actor=acting(author), now=now, type=wanted.type.value)
     message = _add(ticket, said, new_public_id(), AuthorKind.CUSTOMER, author, now=now)
     tell(ticket, message, now=now)
-    if confirm is not None and (to := _address_of(author, said)) is not None:
+    if confirm is not None and (to := _address_of(author, said, now=now)) is not None:
         confirm(ticket, message, to=to, now=now)
     return ticket
 
 
-def _address_of(author: Author, said: Said) -> str | None:
-    """Where who opens a ticket is told of it; None where it came in a mail that anybody may have sent in their name."""
+def _address_of(author: Author, said: Said, *, now: datetime) -> str | None:
+    """Where who opens a ticket is told of it.
+
+    None where it came in a mail that anybody may have sent in their name, or after several of the same day.
+    """
     if said.mail is not None:
-        return said.mail.sender if said.mail.is_proved and said.mail.sender else None
+        to = said.mail.sender if said.mail.is_proved else ""
+        return to if to and mails.may_confirm(to, now=now) else None
     person = db.session.get(Person, author.id) if author.id is not None else None
     return person.email if person is not None else None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import sqlalchemy as sa
 from flask_babel import force_locale
 
 from portal.core import links, mailer, markdown, reply_address
@@ -16,20 +17,25 @@ from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import (
+    Recipients,
     Switch,
     account_language,
     account_recipients,
-    opener_recipients,
+    contact_recipients,
     staff_recipients,
 )
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
+from portal.domain.tickets import senders
 from portal.domain.tickets.models import DisputeStatus, Ticket, TicketMessage
+from portal.extensions import db
 
 log = logging.getLogger(__name__)
 
 #: How much of a message its mail shows.
 EXCERPT = 200
+#: How often in a day who writes a mail is told that it arrived.
+MOST_IN_A_DAY = 3
 
 
 @dataclass(frozen=True)
@@ -61,34 +67,58 @@ def received(
     """Tells who opened a ticket, at the address ``to``, and contacts with account e-mails that it arrived.
 
     No switch stops it. ``to`` is proved: a mail to it about what came in a mail answers that one. Who has no log-in is
-    given no link.
+    given no link. The contacts get a mail of their own, as not everybody who asks may see who they are; whoever is
+    nobody of the account sees no name of it, and the contacts hear nothing of them.
     """
     customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
-    recipients = opener_recipients(customer, to)
+    is_known = ticket.opened_by_id is not None or customer.id in senders.places_of(to)
     name = message.author_name
-    mail = Mail(
-        name="ticket_received",
-        category=Category.ACCOUNT,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            # Who wrote a mail and is known by the address alone has no name.
-            "who": customer.name if "@" in name or not name else name,
-            "shop": shop.name,
-            "number": ticket.number,
-            "subject_line": ticket.subject,
-            "matter": matter.value,
-            "by_mail": reply_address.inbox() is not None,
-            "ticket_url": links.external(shop.id, "support.show", public_id=ticket.public_id)
-            if ticket.opened_by_id is not None
-            else None,
-        },
-        related=f"ticket:{ticket.public_id}",
-        customer_id=customer.id,
-        answers=message.mail_message_id,
+
+    def written(recipients: Recipients, who: str | None, answers: str | None = None) -> Mail:
+        return Mail(
+            name="ticket_received",
+            category=Category.ACCOUNT,
+            language=account_language(customer, shop),
+            to=recipients.to,
+            cc=recipients.cc,
+            context={
+                "who": who,
+                "is_known": is_known,
+                "shop": shop.name,
+                "number": ticket.number,
+                "subject_line": ticket.subject,
+                "matter": matter.value,
+                "by_mail": reply_address.inbox() is not None,
+                "ticket_url": links.external(shop.id, "support.show", public_id=ticket.public_id)
+                if ticket.opened_by_id is not None
+                else None,
+            },
+            related=f"ticket:{ticket.public_id}",
+            customer_id=customer.id,
+            answers=answers,
+        )
+
+    # Who is known by an address alone has no name.
+    who = name if is_known and name and "@" not in name else None
+    own = _queue([written(Recipients([to], []), who, message.mail_message_id)], ticket, now=now)
+    contacts = contact_recipients(customer, but=to) if is_known else None
+    if contacts is not None:
+        _queue([written(contacts, customer.name)], ticket, now=now)
+    return next(iter(own), None)
+
+
+def may_confirm(address: str, *, now: datetime) -> bool:
+    """Whether somebody who writes a mail is told that it arrived: a few times a day.
+
+    Two machines that answer each other, with a new subject each time, end here.
+    """
+    rows = db.session.execute(
+        sa.select(MailMessage.to, MailMessage.context).where(
+            MailMessage.name == "ticket_received", MailMessage.created_at > now - timedelta(days=1)
+        )
     )
-    return next(iter(_queue([mail], ticket, now=now)), None)
+    told = [row for row in rows if row.to == [address] and mailer.ANSWERS in row.context]
+    return len(told) < MOST_IN_A_DAY
 
 
 def answered(ticket: Ticket, message: TicketMessage, *, now: datetime) -> MailMessage | None:
@@ -182,6 +212,7 @@ def _tell_account(
             "shop": shop.name,
             "number": ticket.number,
             "subject_line": ticket.subject,
+            "by_mail": reply_address.inbox() is not None,
             "ticket_url": links.external(shop.id, "support.show", public_id=ticket.public_id),
             **said,
         },

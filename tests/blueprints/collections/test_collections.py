@@ -437,6 +437,21 @@ def test_a_plan_shows_progress_the_next_date_and_every_instalment(
     ]
 
 
+def test_what_a_credit_note_took_off_is_not_called_paid(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        case = make_case(ids.emma_account, status=CaseStatus.WITH_PLAN)
+        case_id, invoice = case.public_id, db.session.get_one(Document, case.document_id)
+        add_plan(case, PlanStatus.ACTIVE)
+        invoice.credited_minor, invoice.open_minor = 6050, 6050
+    shown = text(visit(login, f"{LIST}/{case_id}"))
+    assert "€ 60.50 of € 121.00 paid or credited" in shown
+    states = re.findall(r"\d of 3 \S+ \S+ \d{4} (Paid or credited|Paid|Late|To come)", shown)
+    assert states == ["Paid or credited", "To come", "To come"]
+    assert "Credited −€ 60.50 Paid €" in shown
+    shown = text(visit(login, f"{LIST}/{case_id}", headers={"Accept-Language": "nl"}))
+    assert "€ 60,50 van € 121,00 betaald of gecrediteerd" in shown and "2026 Betaald of gecrediteerd" in shown
+
+
 def test_what_happened_is_told_and_nothing_of_the_shops_own(
     login: Any, on_stage: Any, ids: Any, address: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -32,8 +33,8 @@ MISSED = AGREED + timedelta(days=35)
 PLACES = ("/customer", "/customer/invoices", "/customer/invoices?status=overdue")
 
 
-def add_plan(ids: Any, status: PlanStatus = PlanStatus.ACTIVE) -> CollectionCase:
-    case = make_case(ids.emma_account, number="K-1001", status=CaseStatus.WITH_PLAN)
+def add_plan(ids: Any, status: PlanStatus = PlanStatus.ACTIVE, *, number: str = "K-1001") -> CollectionCase:
+    case = make_case(ids.emma_account, number=number, status=CaseStatus.WITH_PLAN)
     plan = PaymentPlan(
         case_id=case.id,
         status=status,
@@ -122,8 +123,53 @@ def test_a_missed_instalment_is_late_everywhere(login: Any, on_stage: Any, ids: 
     with on_stage():
         make_invoice(ids.emma_account, amount_minor=8470)
     [first, second] = needs(visit(login, "/customer", at=MISSED))
-    assert first.startswith("2 invoices are overdue Together: € 205.70"), "as many as the filter finds"
+    assert first == "An invoice is 81 days overdue € 84.70 is to be paid. Pay € 84.70", "and not the plan's"
     assert second == told
+    with on_stage():
+        make_invoice(ids.emma_account, amount_minor=8470, now=MISSED)
+    [first, second] = needs(visit(login, "/customer", at=MISSED))
+    # The list, where this leads to, holds what the plan is about too.
+    assert first == (
+        "2 invoices are open, 1 is overdue Together: € 169.40, besides what you pay in instalments Show invoices"
+    )
+    assert second == told
+
+
+def test_several_late_plans_are_counted_and_lead_to_the_cases(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        first, second = add_plan(ids), add_plan(ids, number="K-1002")
+        urls = {f"/customer/collections/{each.public_id}" for each in (first, second)}
+    response = visit(login, "/customer", at=MISSED)
+    told = "2 payment plans are late The first missed instalment was due on 31 January 2027. Show cases"
+    assert needs(response) == [told]
+    assert "/customer/collections" in links(response)
+    assert urls <= set(links(visit(login, "/customer/collections", at=MISSED)))
+    response = visit(login, "/customer", at=MISSED, headers={"Accept-Language": "nl"})
+    assert needs(response)[0].startswith("2 betalingsregelingen zijn te laat")
+
+
+def test_one_that_is_late_is_told_beside_one_that_waits(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        add_plan(ids)
+        add_plan(ids, PlanStatus.PENDING_MANDATE, number="K-1002")
+    [first, second] = needs(visit(login, "/customer", at=MISSED))
+    assert first.startswith("Choose how to pay your payment plan")
+    assert second == "1 payment plan is late An instalment was due on 31 January 2027. Show cases"
+
+
+def test_paying_several_shows_the_day_of_the_instalment(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        add_plan(ids)
+        late = make_invoice(ids.emma_account, amount_minor=8470)
+        number = late.number
+    html = visit(login, "/customer/invoices/pay?all=1").get_data(as_text=True)
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", html, re.S)
+    assert len(rows) == 2
+    for row in rows:
+        assert ('class="late"' in row) is (f">{number}<" in row)
+        assert ("instalment of" in row) is (f">{number}<" not in row)
+    html = visit(login, "/customer/invoices/pay?all=1", at=MISSED).get_data(as_text=True)
+    assert html.count('<td class="late"') == 2, "by then the instalment is late as well"
 
 
 def test_the_invoice_says_that_it_is_paid_in_instalments(login: Any, on_stage: Any, ids: Any) -> None:

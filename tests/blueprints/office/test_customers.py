@@ -302,6 +302,20 @@ def test_what_cannot_be_is_refused_at_its_field(
         assert (emma.name, emma.email) == ("Emma de Vries", "emma@example.com")
 
 
+def test_the_address_of_another_customer_is_refused(login: Any, on_stage: Any, ids: Any, emmas: str) -> None:
+    with on_stage():
+        taken = db.session.get_one(Customer, ids.jan_account).email
+    saskia, path = login("saskia"), f"{LIST}/{emmas}/edit"
+    wanted = EDITED | {"version": version_on(saskia.get(path)), "email": taken}
+    refused = saskia.send(path, wanted)
+    assert refused.status_code == 409 and f'value="{taken}"' in refused.text, "what was typed is still there"
+    assert "There is an account with this e-mail address already." in text(refused)
+    assert saskia.send(path, wanted | {"version": version_on(refused)}).status_code == 409, "twice too"
+    with on_stage():
+        assert db.session.get_one(Customer, ids.emma_account).email == "emma@example.com"
+        assert db.session.scalars(sa.select(MailMessage)).all() == []
+
+
 def test_the_address_before_is_told_and_the_log_in_is_not_touched(
     login: Any, on_stage: Any, ids: Any, emmas: str
 ) -> None:

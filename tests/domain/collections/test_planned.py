@@ -20,7 +20,13 @@ from portal.domain.collections.models import (
     PlanInstalment,
     PlanStatus,
 )
-from portal.domain.collections.planned import has_plan, in_instalments, nearest_plan, next_instalment
+from portal.domain.collections.planned import (
+    has_plan,
+    in_instalments,
+    instalments_of,
+    nearest_plan,
+    next_instalment,
+)
 from portal.domain.collections.queries import case_of, get_case_by_id
 from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.invoices import queries
@@ -94,6 +100,11 @@ def owed(ids: Ids, today: date) -> OpenSummary:
     return queries.open_summary(ids.emma_account, mode=Mode.TEST, today=today, planned=in_instalments())
 
 
+def needed(ids: Ids, today: date) -> tuple[Any, ...]:
+    row = db.session.execute(sa.select(*nearest_plan(ids.emma_account, Mode.TEST, today).values())).one()
+    return tuple(row)
+
+
 def pay(case: CollectionCase, amount: int) -> None:
     document = db.session.get_one(Document, case.document_id)
     book(attempt(case.customer_id, (document, amount)), amount)
@@ -114,7 +125,30 @@ def test_an_instalment_that_is_missed_is_late_by_its_own_day(ids: Ids, case: Col
     (row,) = listed(ids, today)
     assert (row.state, row.days_overdue) == (Badge.OVERDUE, 3)
     assert [each.number for each in listed(ids, today, Filter.OVERDUE)] == [row.number]
-    assert owed(ids, today) == OpenSummary(1, 12100, 1, 3, row.public_id, 1)
+    assert owed(ids, today) == OpenSummary(0, 0, 0, 0, None), "only the instalment is asked for"
+    assert needed(ids, today) == (case.public_id, False, DUE[0], 4033, "EUR", 1, DUE[0])
+    assert needed(ids, DUE[0])[-2:] == (0, None)
+
+
+def test_each_late_plan_is_counted_but_not_one_that_waits(ids: Ids, case: CollectionCase) -> None:
+    second, waits = make_case(ids.emma_account), make_case(ids.emma_account)
+    agree(second)
+    agree(waits, PlanStatus.PENDING_MANDATE)
+    today = DUE[0] + 3 * DAY
+    assert needed(ids, today) == (waits.public_id, True, DUE[0], 4033, "EUR", 2, DUE[0])
+    pay(second, 4033)
+    assert needed(ids, today)[-2:] == (1, DUE[0])
+    pay(case, 4033)
+    assert needed(ids, today)[-2:] == (0, None)
+
+
+def test_the_days_of_several_documents(ids: Ids, case: CollectionCase) -> None:
+    other = make_invoice(ids.emma_account)
+    fee = make_invoice(ids.emma_account, amount_minor=100, kind=DocumentKind.COLLECTION_FEE)
+    fee.case_id = case.id
+    planned = db.session.get_one(Document, case.document_id)
+    assert instalments_of([other, planned, fee]) == {each.id: (DUE[0], 4033) for each in (planned, fee)}
+    assert instalments_of([make_invoice(ids.jan_account)]) == {} and instalments_of([]) == {}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +194,7 @@ def test_fees_and_interest_of_the_case_are_part_of_the_plan(ids: Ids) -> None:
     assert {row.instalment for row in listed(ids, AGREED)} == {NextInstalment(DUE[0], 5400, case.public_id)}
     assert listed(ids, AGREED, Filter.OVERDUE) == []
     assert len(listed(ids, DUE[0] + DAY, Filter.OVERDUE)) == 3
-    assert owed(ids, DUE[0] + DAY).in_plan_count == 3
+    assert owed(ids, DUE[0] + DAY).count == 0
     book(attempt(case.customer_id, (fee, 4000), (interest, 100)), 4100)
     (row,) = [row for row in listed(ids, AGREED) if row.instalment is not None and row.open_minor]
     assert row.instalment == NextInstalment(DUE[0], 1300, case.public_id)
@@ -175,7 +209,7 @@ def test_what_else_is_late_stays_so(ids: Ids, case: CollectionCase) -> None:
     }
     late = listed(ids, AGREED, Filter.OVERDUE)
     found = owed(ids, AGREED)
-    assert (found.count, found.overdue_count, found.in_plan_count) == (3, len(late), 0)
+    assert (found.count, found.overdue_count) == (3, len(late))
     assert found.total_minor == 700 + 2 * 12100
     assert found.max_days_overdue == (AGREED - (other.due_date or AGREED)).days
 
@@ -231,7 +265,7 @@ def test_lists_stay_one_statement_each_and_are_not_sorted(app: Any, ids: Ids, ca
     write_invoices(ids.shop, ids.emma_account, 500, first=500)
     write_invoices(ids.shop, ids.jan_account, 2_000, first=2_000)
     with plans(app) as found, counted(app) as statements:
-        db.session.execute(sa.select(*nearest_plan(ids.emma_account, Mode.TEST).values()))
+        db.session.execute(sa.select(*nearest_plan(ids.emma_account, Mode.TEST, AGREED).values()))
         beside = [*case_of(Document).values(), has_plan(ids.emma_account, Mode.TEST)]
         db.session.execute(sa.select(Document.id, *beside).where(Document.id == document_id))
         assert next_instalment(public_id) == (DUE[0], 4033)

@@ -28,6 +28,7 @@ from portal.domain.people import (
     queries,
     tokens,
 )
+from portal.domain.people.editing import Edited, edit_customer
 from portal.domain.people.models import Customer, LoginEvent, OneTimeToken, Person, Role, TokenPurpose
 from portal.domain.tickets.actions import NewTicket, Said, open_ticket
 from portal.domain.tickets.models import TicketType
@@ -337,6 +338,96 @@ def test_the_person_is_held_before_the_account(
         login.rollback()
     changing.join(30)
     assert not changing.is_alive()
+
+
+@pytest.mark.postgres
+def test_an_address_that_the_shop_gives_meanwhile_stays(on_postgresql: tuple[Flask, Ids]) -> None:
+    """A link changed log-in and account as one; by the time it holds the account they are two."""
+    app, ids = on_postgresql
+
+    def begin() -> str:
+        piet = Person(email="piet@example.com", confirmed_at=START, created_at=START)
+        account = Customer(name="Piet", email=piet.email, created_at=START)
+        db.session.add_all([piet, account])
+        db.session.flush()
+        claims.join(piet, account, actor=Actor.system("test"), now=START)
+        db.session.flush()
+        assert emails.find_one_with(piet) is account
+        data = {"email": "piet@example.net", "session_id": None}
+        return tokens.issue(TokenPurpose.EMAIL_CHANGE, piet.id, now=START, data=data)
+
+    secret = alone(on_postgresql, begin)
+
+    def press() -> None:
+        link = tokens.find(secret, TokenPurpose.EMAIL_CHANGE, now=START)
+        assert link is not None
+        emails.change(link, session_ids=(), now=START)
+
+    pressing = threading.Thread(target=lambda: alone(on_postgresql, press))
+    database.set_reading(False)
+    with app.app_context(), shop_scope(ids.shop):
+        (account,) = customers_at("piet@example.com")
+        wanted = Edited(
+            details=details.Details.of(account), kind=account.kind, email="by-the-shop@example.org"
+        )
+        edit_customer(account, wanted, version=account.version, actor=Actor("staff", ids.saskia), now=START)
+        db.session.flush()
+        pressing.start()
+        wait_until_somebody_waits(app)
+        db.session.commit()
+    pressing.join(30)
+
+    def check() -> None:
+        assert len(customers_at("by-the-shop@example.org")) == 1 and customers_at("piet@example.net") == []
+        assert queries.find_person_by_email("piet@example.net") is not None
+
+    alone(on_postgresql, check)
+
+
+@pytest.mark.postgres
+def test_the_shop_is_held_before_the_account_whose_address_it_changes(
+    on_postgresql: tuple[Flask, Ids],
+) -> None:
+    """As by confirming, which may store the account's language: the other way around they wait in a circle."""
+    app, ids = on_postgresql
+
+    def give() -> None:
+        database.set_reading(False)
+        with app.app_context(), shop_scope(ids.shop):
+            account = db.session.get_one(Customer, ids.jan_account)
+            wanted = Edited(
+                details=details.Details.of(account), kind=account.kind, email="new-jan@example.org"
+            )
+            actor = Actor("staff", ids.saskia)
+            edit_customer(account, wanted, version=account.version, actor=actor, now=START)
+            db.session.rollback()
+
+    giving = threading.Thread(target=give)
+    with app.app_context(), db.engine.connect() as confirming:
+        held = sa.text("SELECT id FROM shops WHERE id = :id FOR NO KEY UPDATE")
+        confirming.execute(held, {"id": ids.shop})
+        giving.start()
+        wait_until_somebody_waits(app)
+        stored = sa.text("SELECT id FROM customers WHERE id = :id FOR NO KEY UPDATE NOWAIT")
+        assert confirming.execute(stored, {"id": ids.jan_account}).scalar() == ids.jan_account
+        confirming.rollback()
+    giving.join(30)
+    assert not giving.is_alive()
+
+
+def test_two_customers_cannot_be_given_one_address_at_once(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+    waiting = [ids.emma_account, ids.jan_account]
+
+    def give() -> str:
+        account = db.session.get_one(Customer, waiting.pop())
+        wanted = Edited(details=details.Details.of(account), kind=account.kind, email="shared@example.org")
+        edit_customer(account, wanted, version=account.version, actor=Actor("staff", ids.saskia), now=START)
+        return "done"
+
+    answers = at_once(here, 2, give)
+    assert answers.count("done") == 1 and sum(isinstance(a, Conflict) for a in answers) == 1, answers
+    assert alone(here, lambda: len(customers_at("shared@example.org"))) == 1
 
 
 @pytest.mark.postgres

@@ -15,7 +15,7 @@ from portal.core.mail_message import Category, MailMessage
 from portal.domain.people import editing, emails, staff_queries, tokens
 from portal.domain.people.details import Details
 from portal.domain.people.editing import Edited
-from portal.domain.people.models import Customer, CustomerKind, OneTimeToken, Person, TokenPurpose
+from portal.domain.people.models import Customer, CustomerKind, Membership, OneTimeToken, Person, TokenPurpose
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.rows import make_contact
@@ -163,6 +163,50 @@ def test_the_address_of_a_contact_person_is_refused(on_stage: Any, ids: Ids) -> 
             edit(ids, email="Books@example.org")
         assert refused.value.field == "email"
         assert mails() == []
+
+
+def test_an_address_of_another_account_is_refused_as_for_a_new_one(on_stage: Any, ids: Ids) -> None:
+    with on_stage():
+        emma = db.session.get_one(Customer, ids.emma_account)
+        with pytest.raises(Conflict) as refused:
+            edit(ids, email=emma.email.upper())
+        assert (refused.value.field, mails()) == ("email", [])
+        assert db.session.get_one(Customer, ids.jan_account).email != emma.email
+
+
+def people_of(account: Customer) -> list[int]:
+    wanted = sa.select(Membership.person_id).where(Membership.customer_id == account.id)
+    return list(db.session.scalars(wanted))
+
+
+def test_whoever_logs_in_with_the_new_address_owns_an_account_without_people(on_stage: Any, ids: Ids) -> None:
+    with on_stage():
+        bram = db.session.get_one(Person, ids.bram)
+        lone = Customer(name="Lone", email="lone@example.net", created_at=START)
+        db.session.add(lone)
+        db.session.flush()
+        assert people_of(edit(ids, lone.id, email=bram.email)) == [bram.id]
+        assert entries() == [
+            ("customer.email_changed", {}),
+            ("customer.claimed", {"person_id": bram.id}),
+        ]
+
+
+@pytest.mark.parametrize("why", ["it has people", "it is archived", "they never confirmed the address"])
+def test_nobody_else_comes_to_an_account_by_its_new_address(on_stage: Any, ids: Ids, why: str) -> None:
+    with on_stage():
+        bram = db.session.get_one(Person, ids.bram)
+        account = db.session.get_one(Customer, ids.jan_account)
+        if why != "it has people":
+            account = Customer(name="Lone", email="lone@example.net", created_at=START)
+            db.session.add(account)
+        if why == "it is archived":
+            account.archived_at = START
+        if why == "they never confirmed the address":
+            bram.confirmed_at = None
+        db.session.flush()
+        before = people_of(account)
+        assert people_of(edit(ids, account.id, email=bram.email)) == before
 
 
 def test_a_link_that_was_asked_for_before_does_not_move_it_again(on_stage: Any, ids: Ids) -> None:

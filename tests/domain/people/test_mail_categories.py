@@ -351,7 +351,15 @@ def who_gets_it(kind: Kind, ids: Ids) -> Iterator[str]:
                 mail = kind.write(scene)
                 to, copies = (names(mail.to), names(mail.cc)) if mail is not None else ("nobody", "-")
                 who = "with contacts" if contacts else "without"
-                yield f"  {who:<15}{what:<17}{to:<24}{copies}".rstrip()
+                yield f"  {who:<15}{what:<17}{to:<24}{copies}{apart(mail)}".rstrip()
+
+
+def apart(mail: MailMessage | None) -> str:
+    """Who gets the same in a mail of their own, so that neither sees the other's address."""
+    if mail is None:
+        return ""
+    wanted = sa.select(MailMessage).where(MailMessage.name == mail.name, MailMessage.id != mail.id)
+    return "".join(f"; apart: {names(other.recipients)}" for other in db.session.scalars(wanted))
 
 
 def which_language(kind: Kind, ids: Ids) -> Iterator[str]:

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from portal.core.audit import AuditEntry
 from portal.core.inbound_mail import InboundMail
 from portal.core.mailer import Category, Mail, MailMessage, queue
 from portal.core.tenancy import shop_scope
-from portal.domain.people.models import Customer, CustomerKind, Membership, Role, Staff, StaffRole
+from portal.domain.people.models import Customer, CustomerKind, Membership, Person, Role, Staff, StaffRole
 from portal.domain.tickets import actions, inbound, public_providers
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.inbound import Done, Outcome, TooMany
@@ -27,6 +28,7 @@ from portal.domain.tickets.models import (
     TicketAttachment,
     TicketMessage,
     TicketStatus,
+    TicketType,
 )
 from portal.extensions import db
 from tests.cast import START, make_invoice
@@ -405,12 +407,9 @@ def confirmations() -> list[MailMessage]:
 def test_who_opened_a_ticket_by_a_signed_mail_is_told(ids: Any) -> None:
     make_contact(ids.emma_account, email="copy@example.net", account_mails=True)
     assert take(read("Hello", PASS, trusted=MX, subject="Oven")).done is Done.OPENED
-    (ours,) = confirmations()
-    assert (ours.category, ours.to, ours.cc) == (
-        Category.ACCOUNT,
-        ["emma@example.com"],
-        ["copy@example.net"],
-    )
+    ours, copy = confirmations()
+    assert (ours.category, ours.to, ours.cc) == (Category.ACCOUNT, ["emma@example.com"], [])
+    assert (copy.to, copy.cc) == (["copy@example.net"], [])
     mail_delivery.send({"id": ours.id}, now=START)
     mail_delivery._envelopes.clear()
     head = (ours.rendered or b"").partition(b"\r\n\r\n")[0].decode().split("\r\n")
@@ -422,7 +421,7 @@ def test_who_opened_a_ticket_by_a_signed_mail_is_told(ids: Any) -> None:
         read("And one more thing", PASS, trusted=MX, to=address(ours), message_id="<two@example.com>")
     )
     assert more == Outcome(Done.ADDED, ticket_id=last().ticket_id)
-    assert confirmations() == [ours]
+    assert confirmations() == [ours, copy]
 
 
 @pytest.mark.parametrize(
@@ -459,7 +458,72 @@ def test_a_colleague_without_a_log_in_is_told_at_their_own_address(app: Flask, i
     (ours,) = confirmations()
     assert (ours.to, ours.cc) == (["boss@bakker.example"], [])
     # The portal is closed to them: a button would lead nowhere.
-    assert (ours.context["who"], ours.context["ticket_url"]) == ("info@bakker.example", None)
+    assert (ours.context["who"], ours.context["ticket_url"]) == (None, None)
+
+
+def shown(app: Flask, mail: MailMessage) -> str:
+    """All that somebody reads of a mail."""
+    mail_delivery.send({"id": mail.id}, now=START)
+    mail_delivery._envelopes.clear()
+    return message_from_bytes(mail.rendered or b"", policy=policy.default).as_string()
+
+
+@pytest.mark.parametrize("way", ["their company's domain", "a mail that was passed on"])
+def test_a_stranger_sees_nobody_of_the_account(app: Flask, ids: Any, way: str) -> None:
+    jan = db.session.get_one(Customer, ids.jan_account)
+    jan.email, jan.kind = "boss@jansen-bv.example", CustomerKind.BUSINESS
+    make_contact(jan.id, email="private@home.example", account_mails=True)
+    if way == "their company's domain":
+        mail = read("Hello", signed("jansen-bv.example"), sender="temp@jansen-bv.example", trusted=MX)
+        assert take(mail).done is Done.OPENED
+    else:
+        ours = sent(jan.id, f"document:{make_invoice(jan.id).public_id}")
+        mail = read("Hello", signed("x.example"), sender="eve@x.example", to=address(ours), trusted=MX)
+        assert take(mail).done is Done.OPENED
+    (told,) = confirmations()
+    assert (told.to, told.cc) == ([mail.sender], [])
+    text = shown(app, told)
+    assert "Hello," in text and "because you wrote to" in text
+    # The answer goes to the account.
+    for theirs in ("private@home.example", jan.email, jan.name, "for this account", "You get the answer"):
+        assert theirs not in text
+
+
+def test_a_contact_person_who_writes_is_greeted_by_name(ids: Any) -> None:
+    make_contact(ids.emma_account, name="Petra Bos", email="petra@example.net", account_mails=True)
+    make_contact(ids.emma_account, email="copy@example.net", account_mails=True)
+    assert (
+        take(read("Hello", signed("example.net"), trusted=MX, sender="petra@example.net")).done is Done.OPENED
+    )
+    ours, copy = confirmations()
+    assert (ours.to, ours.cc, ours.context["who"]) == (["petra@example.net"], [], "Petra Bos")
+    assert (copy.to, copy.cc) == (["copy@example.net"], [])
+
+
+def test_a_few_mails_a_day_are_confirmed(ids: Any) -> None:
+    """A machine that answers each confirmation with a new subject, and does not say that it is one, is left alone."""
+
+    def opens(number: int, sender: str = "emma@example.com", later: timedelta = timedelta()) -> int:
+        mail = read("Got it", PASS, trusted=MX, sender=sender, message_id=f"<{number}@example.com>")
+        outcome = inbound.take(mail, (), now=LATER + later)
+        assert outcome.done is Done.OPENED
+        return len(confirmations())
+
+    make_contact(ids.emma_account, email="other@example.com", account_mails=False)
+    assert [opens(number) for number in range(5)] == [1, 2, 3, 3, 3]
+    assert opens(6, sender="other@example.com") == 4, "others are told"
+    assert opens(7, later=timedelta(hours=23)) == 4
+    assert opens(8, later=timedelta(days=1)) == 5, "and the next day they are again"
+
+
+def test_what_is_asked_in_the_portal_is_always_confirmed(ids: Any) -> None:
+    emma = db.session.get_one(Person, ids.emma)
+    wanted = actions.NewTicket(TicketType.GENERAL, "Oven")
+    for _time in range(5):
+        actions.open_ticket(wanted, Said("Warm?"), customer_id=ids.emma_account, author=emma, now=LATER)
+    assert len(confirmations()) == 5
+    assert take(read("Hello", PASS, trusted=MX)).done is Done.OPENED
+    assert len(confirmations()) == 6
 
 
 @pytest.mark.parametrize("message_id", ["<a b@x>", "<no-at>", "<é@x.example>", "<a@b> <c@d>", None])

@@ -206,15 +206,20 @@ def test_who_asked_is_told_at_their_own_address_whatever_is_switched_off(ids: An
     wanted, said = NewTicket(TicketType.GENERAL, "Oven"), Said("Warm?", key="k" * 22)
     for _click in range(2):
         ticket = actions.open_ticket(wanted, said, customer_id=ids.emma_account, author=bram, now=START)
-    (mail,) = [each for each in queued() if each.name == "ticket_received"]
-    assert (mail.category, mail.to, mail.cc, mail.language) == (
-        Category.ACCOUNT,
-        [bram.email],
-        ["copy@example.com"],
-        "nl",
-    )
+    mail, copy = [each for each in queued() if each.name == "ticket_received"]
+    assert (mail.category, mail.to, mail.cc, mail.language) == (Category.ACCOUNT, [bram.email], [], "nl")
     assert mail.context["who"] == bram.name and mail.related == f"ticket:{ticket.public_id}"
     assert ticket.public_id in str(mail.context["ticket_url"])
+    # Contact persons are told apart: who asks need not be allowed to see who they are.
+    assert (copy.to, copy.cc, copy.context["who"]) == (["copy@example.com"], [], customer.name)
+
+
+def test_who_asks_as_a_contact_person_gets_one_mail(ids: Any) -> None:
+    contacts_of_emma(ids)
+    emma = db.session.get_one(Person, ids.emma)
+    emma.email = "copy@example.com"
+    happen("received_question", ids)
+    assert [(mail.to, mail.cc) for mail in queued()] == [([emma.email], [])]
 
 
 @pytest.mark.parametrize("inbox", [None, "support@shop.example.test"])
@@ -227,6 +232,19 @@ def test_who_asked_is_offered_to_answer_by_mail_only_where_mail_comes_in(
     for kind in ("txt", "html"):
         assert ("Answer this mail." in made[kind]) is (inbox is not None)
         assert ("on the page of this conversation" in made[kind]) is (inbox is None)
+
+
+@pytest.mark.parametrize("name", ["ticket_answered", "dispute_reject"])
+@pytest.mark.parametrize("inbox", [None, "support@shop.example.test"])
+def test_an_answer_is_replied_to_by_mail_only_where_mail_comes_in(
+    app: Flask, ids: Any, monkeypatch: pytest.MonkeyPatch, name: str, inbox: str | None
+) -> None:
+    monkeypatch.setitem(app.config, "INBOUND_MAIL", inbox)
+    happen(name, ids)
+    made = rendered(app, queued()[0])
+    for kind in ("txt", "html"):
+        assert ("simply reply to this mail" in made[kind]) is (inbox is not None)
+        assert ("and not by mail" in made[kind]) is (inbox is None)
 
 
 def test_a_cancellation_has_a_mail_of_its_own(ids: Any) -> None:
