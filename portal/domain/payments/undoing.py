@@ -5,6 +5,7 @@
 | came in through a provider | no: that one says what became of it, and its money goes back by a refund |
 | booked by hand, paid | yes: paid → reversed, the documents are open as before, the credit it left is gone |
 | booked by hand, its credit spent | yes, and the documents paid with that credit reopen, the newest first |
+| booked by hand, its invoice credited since | yes: what the note kept as credit is taken off the invoice instead |
 | booked by hand, its credit or an invoice of it paid out since | no: money of it left the shop |
 | booked by hand, a refund of it done or under way | no, for the same reason |
 | taken back already | no: of two that try at once one does it |
@@ -67,7 +68,7 @@ def check(payment: Payment) -> None:
         raise Conflict(DONE)
     if payment.status is not PaymentStatus.PAID:
         raise Conflict(_l("This payment never arrived, so there is nothing to take back."))
-    if _is_refunded(payment) or not booking.is_excess_there(actions.source_of(payment)):
+    if _is_refunded(payment) or not booking.is_credit_there(actions.source_of(payment)):
         raise Conflict(PAID_OUT)
 
 
@@ -81,12 +82,17 @@ def undo(payment_id: int, *, reason: str, actor: Actor, now: datetime) -> list[D
     payment = queries.lock_payment(payment_id)
     check(payment)
     before = {each.id: each.open_minor for each in booking.lock_for_payment(payment.id)}
+    credit = _credit_of(payment)
     payment.details = {**payment.details, "undone": {"reason": reason[:LONGEST_REASON]}}
     actions.move(payment, Move.REVERSE, source="staff", actor=actor, now=now, detail={"by_mistake": True})
     audit.record("payment.undone", payment, actor=actor, now=now, reason=reason[:LONGEST_REASON])
     reopened = [each for each in booking.lock_documents(before) if each.open_minor != before[each.id]]
-    mails.correct(payment, reopened, now=now)
+    mails.correct(payment, reopened, credit_minor=max(0, credit - _credit_of(payment)), now=now)
     return reopened
+
+
+def _credit_of(payment: Payment) -> int:
+    return booking.credit_balance(payment.customer_id, mode=payment.mode, currency=payment.currency)
 
 
 def words(at: datetime) -> str:
