@@ -171,6 +171,24 @@ def test_a_use_that_a_chargeback_took_back_is_told_apart(scene: Ids) -> None:
     assert [use.is_undone for use in spending.list_uses(document.id)] == [True, False]
 
 
+@pytest.mark.parametrize("mistake_first", [True, False])
+def test_of_two_uses_of_one_amount_each_says_its_own_reason(scene: Ids, mistake_first: bool) -> None:
+    document = make_invoice(scene.emma_account)
+    payment = by_hand(make_invoice(scene.emma_account), 12100 + 50)
+    source = attempt(scene.emma_account, (make_invoice(scene.emma_account), 12100))
+    book(source, 12100 + 50)
+    for _ in range(2):
+        spend_credit(document, 50)
+    if mistake_first:
+        undo(scene, payment)
+        booking.reverse_payment(source, now=LATER, actor=ACTOR)
+    else:
+        booking.reverse_payment(source, now=LATER, actor=ACTOR)
+        undo(scene, payment)
+    # The newest first, which is also the first that was taken back.
+    assert [use.is_undone for use in spending.list_uses(document.id)] == [mistake_first, not mistake_first]
+
+
 def test_who_was_told_that_it_arrived_is_told_otherwise_once(scene: Ids) -> None:
     document = make_invoice(scene.emma_account)
     payment = by_hand(document, 12100)
