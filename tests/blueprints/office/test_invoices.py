@@ -29,8 +29,8 @@ from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.domain.invoices.paying import spend_credit
-from tests.page_client import find_all, parse, text_of
-from tests.rows import write_invoices
+from tests.page_client import check_page, find_all, parse, text_of
+from tests.rows import make_case, write_invoices
 from tests.statements import counted, plans
 
 LIST = "/office/invoices"
@@ -329,6 +329,25 @@ def test_a_payment_that_was_booked_by_mistake_is_taken_back(
     assert now["documents"][0][1:] == (DocumentStatus.OPEN, 12100, ListState.UNPAID)
     assert now["payments"] == [("manual", "transfer", PaymentStatus.REVERSED, 12100)]
     assert now["mails"] == ["payment_confirmation", "payment_corrected"]
+
+
+def test_what_a_payment_ended_is_named_before_it_is_taken_back(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    with on_stage():
+        document = db.session.scalars(sa.select(Document)).one()
+        make_case(ids.emma_account, number="K-1001", document=document)
+    saskia.send(f"{invoice}/payment", PAID)
+    link = undo_link(saskia.get(invoice))
+    assert "Collection case K-1001 stays closed as paid." in text(saskia.get(link))
+    check_page(saskia.get(link).text, link)
+    dutch = text(saskia.get(link, headers={"Accept-Language": "nl"}))
+    assert (
+        "Dit verandert niet mee:" in dutch and "Incassozaak K-1001 blijft gesloten als betaald." in dutch
+    )
+    saskia.send(link, {"reason": "It was Jan’s"})
+    assert "K-1001" not in text(saskia.get(link))
 
 
 def test_a_mistaken_payment_of_an_invoice_that_was_credited_since(

@@ -17,11 +17,13 @@ from portal.core.audit import Actor, AuditEntry
 from portal.core.errors import Conflict, DomainError, NotFound
 from portal.core.mail_message import MailMessage, MailState
 from portal.core.tenancy import shop_scope
+from portal.domain.collections.models import CaseStatus, PaymentPlan, PlanStatus
 from portal.domain.invoices import booking, crediting, spending
 from portal.domain.invoices.balance import badge, find_imbalances
 from portal.domain.invoices.booking import Source
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Badge, CreditEntry, CreditUse, Document, DocumentStatus, ListState
+from portal.domain.orders.models import OrderStatus
 from portal.domain.payments import statements, undoing
 from portal.domain.payments.models import (
     Payment,
@@ -40,7 +42,7 @@ from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import ACTOR, attempt, book, credit, spend_credit
 from tests.domain.people.test_at_once import alone, at_once, here, on_postgresql
-from tests.rows import make_ticket
+from tests.rows import make_case, make_download, make_order, make_ticket
 from tests.statements import counted
 
 __all__ = ["here", "on_postgresql"]
@@ -470,6 +472,64 @@ def test_what_was_spent_is_read_as_a_sum(app: Flask, scene: Ids, noted: bool) ->
         assert booking.is_credit_there(source)
     about = [each for each in found if "credit_entries" in each and "credit_entry_id" in each]
     assert len(about) == noted and all("sum(" in each for each in about), about
+
+
+def stays_of(payment: Payment) -> list[str] | None:
+    entry = db.session.scalars(
+        sa.select(AuditEntry).where(AuditEntry.event == "payment.undone", AuditEntry.subject_id == payment.id)
+    ).one()
+    return entry.data.get("stays")
+
+
+@pytest.mark.parametrize("status", [PlanStatus.ACTIVE, PlanStatus.REQUESTED, None])
+def test_what_stays_of_a_case_and_its_plan_is_said(scene: Ids, status: PlanStatus | None) -> None:
+    with_plan = CaseStatus.WITH_PLAN if status is PlanStatus.ACTIVE else CaseStatus.ACTIVE
+    case = make_case(scene.emma_account, number="K-1001", status=with_plan)
+    if status is not None:
+        plan = PaymentPlan(
+            case_id=case.id, status=status, instalment_count=3, currency="EUR", total_minor=12100
+        )
+        db.session.add(plan)
+        db.session.flush()
+    document = db.session.get_one(Document, case.document_id)
+    other = by_hand(make_invoice(scene.emma_account), 12100, key="o" * 22)
+    payment = by_hand(document, 12100)
+    assert case.status is CaseStatus.PAID
+    found = undoing.list_what_stays(payment, {document.id})
+    words = ["Collection case K-1001 stays closed as paid."]
+    words += ["The payment plan of case K-1001 stays ended."] if status is not None else []
+    assert [each.says for each in found] == words
+    assert undoing.list_what_stays(payment, ()) == []
+    undo(scene, payment)
+    undo(scene, other)
+    assert stays_of(payment) == ["case K-1001", "plan K-1001"][: len(words)] and stays_of(other) is None
+    # One that is paid later has nothing to do with a case that ended before.
+    later = by_hand(document, 12100, key="l" * 22, at=LATER)
+    assert undoing.list_what_stays(later, {document.id}) == []
+
+
+@pytest.mark.parametrize("files", [0, 2])
+def test_what_stays_of_an_order_is_said(scene: Ids, files: int) -> None:
+    order = make_order(scene.emma_account, status=OrderStatus.PENDING_PAYMENT)
+    document = make_invoice(scene.emma_account, order_id=order.id)
+    payment = by_hand(document, 12100)
+    assert order.status is OrderStatus.PAID
+    for _ in range(files):
+        make_download(order, expires_at=LATER)
+    words = [f"Order {order.number} stays paid."]
+    words += [f"The customer keeps the files of order {order.number}."] if files else []
+    assert [each.says for each in undoing.list_what_stays(payment, {document.id})] == words
+    undo(scene, payment)
+    assert stays_of(payment) == [f"order {order.number}", f"files {order.number}"][: len(words)]
+
+
+def test_nothing_stays_of_what_is_not_open_again(scene: Ids) -> None:
+    order = make_order(scene.emma_account, status=OrderStatus.PENDING_PAYMENT)
+    document = make_invoice(scene.emma_account, order_id=order.id)
+    payment = by_hand(document, 12100)
+    note_on(scene, document)
+    undo(scene, payment)
+    assert order.status is OrderStatus.PAID and stays_of(payment) is None
 
 
 def test_what_was_paid_out_before_it_was_booked_is_not_its_money(scene: Ids) -> None:
