@@ -343,9 +343,7 @@ def test_what_a_payment_ended_is_named_before_it_is_taken_back(
     assert "Collection case K-1001 stays closed as paid." in text(saskia.get(link))
     check_page(saskia.get(link).text, link)
     dutch = text(saskia.get(link, headers={"Accept-Language": "nl"}))
-    assert (
-        "Dit verandert niet mee:" in dutch and "Incassozaak K-1001 blijft gesloten als betaald." in dutch
-    )
+    assert "Dit verandert niet mee:" in dutch and "Incassozaak K-1001 blijft gesloten als betaald." in dutch
     saskia.send(link, {"reason": "It was Jan’s"})
     assert "K-1001" not in text(saskia.get(link))
 

@@ -18,11 +18,12 @@ from portal.core.errors import Conflict, DomainError, NotFound
 from portal.core.mail_message import MailMessage, MailState
 from portal.core.tenancy import shop_scope
 from portal.domain.collections.models import CaseStatus, PaymentPlan, PlanStatus
-from portal.domain.invoices import booking, crediting, spending
+from portal.domain.invoices import booking, crediting, spending, taking_back
 from portal.domain.invoices.balance import badge, find_imbalances
 from portal.domain.invoices.booking import Source
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Badge, CreditEntry, CreditUse, Document, DocumentStatus, ListState
+from portal.domain.invoices.taking_back import Part
 from portal.domain.orders.models import OrderStatus
 from portal.domain.payments import statements, undoing
 from portal.domain.payments.models import (
@@ -627,3 +628,45 @@ def test_taken_back_while_its_excess_is_paid_out_one_of_them_holds(here: tuple[F
     assert len([each for each in answers if isinstance(each, str)]) == 1, answers
     assert all(isinstance(each, str | DomainError) for each in answers), answers
     assert alone(here, lambda: (credit(ids.jan_account), find_imbalances())) == (0, [])
+
+
+def test_taken_back_while_its_invoice_is_credited_nothing_is_owed(here: tuple[Flask, Ids]) -> None:
+    ids = here[1]
+
+    def begin() -> tuple[int, int, str]:
+        document = make_invoice(ids.jan_account)
+        payment = by_hand(document, 12100, key="w" * 22)
+        parts = [Part(each.position) for each in taking_back.lines_left(document)]
+        return payment.id, document.id, taking_back.plan(document, parts).token
+
+    payment_id, document_id, told = alone(here, begin)
+    staff = Actor("staff", ids.saskia)
+
+    def take() -> None:
+        undoing.undo(payment_id, reason=WHY, actor=staff, now=LATER)
+
+    def credit_it() -> None:
+        document = db.session.get_one(Document, document_id)
+        taking_back.take_back(
+            document_id,
+            [Part(each.position) for each in document.lines],
+            told=told,
+            shop=db.session.get_one(Shop, ids.shop),
+            customer=db.session.get_one(Customer, ids.jan_account),
+            note="",
+            now=LATER,
+            actor=staff,
+        )
+
+    turns = iter([take, credit_it])
+    answers = at_once(here, 2, lambda: next(turns)())
+
+    def check() -> tuple[int, int, int]:
+        document = db.session.get_one(Document, document_id)
+        assert find_imbalances() == []
+        return document.open_minor, crediting.creditable(document), credit(ids.jan_account)
+
+    # Where the credit note came second, its page had said that all of it becomes credit: it asks again.
+    refused = [each for each in answers if isinstance(each, Exception)]
+    assert all(isinstance(each, Conflict) for each in refused), answers
+    assert alone(here, check) == ((12100, 12100, 0) if refused else (0, 0, 0))
