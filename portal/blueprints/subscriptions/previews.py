@@ -42,7 +42,12 @@ def ending(found: Ending, facts: SubscriptionFacts) -> Facts:
         if found.billed is not None:
             said.append((_("Charged last"), _billed(found.billed, facts)))
             if found.credit is None:
-                said.append((_("You get back"), _("Nothing, as no day after that is paid for")))
+                why = (
+                    _("Nothing, as the days after that were credited already")
+                    if found.billed.is_credited
+                    else _("Nothing, as no day after that is paid for")
+                )
+                said.append((_("You get back"), why))
     if found.credit is not None:
         said.append((_("You get back"), _money(found.credit.total_minor, facts)))
         off, kept = found.credit.off_minor, found.credit.total_minor - found.credit.off_minor

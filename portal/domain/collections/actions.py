@@ -6,11 +6,12 @@ order in which payments come to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext as _
 
 from portal.core import audit, signals
 from portal.core.audit import Actor
@@ -26,6 +27,9 @@ from portal.domain.collections.states import CASE, CASE_RUNNING, PLAN, PLAN_RUNN
 from portal.domain.invoices import booking
 from portal.domain.invoices.balance import documents_settled
 from portal.domain.invoices.models import Document
+from portal.domain.payments import undoing
+from portal.domain.payments.models import Payment
+from portal.domain.payments.undoing import Stays
 from portal.extensions import db
 
 #: Sent inside the transaction, with ``plan`` and ``now``, when a plan ended because nothing is left to pay.
@@ -75,6 +79,38 @@ def follow_payments(*, documents: Sequence[Document], now: datetime) -> None:
             _end_plan(case, now=now)
     if found:
         db.session.flush()
+
+
+@undoing.look
+def find_what_stays(payment: Payment, document_ids: Collection[int]) -> list[Stays]:
+    """Cases about these documents that ended as paid since a payment, and their plans that ended with them."""
+    of_fees = sa.select(Document.case_id).where(Document.id.in_(document_ids), Document.case_id.is_not(None))
+    plan = (
+        sa.select(PaymentPlan.status)
+        .where(PaymentPlan.case_id == CollectionCase.id)
+        .order_by(PaymentPlan.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = db.session.execute(
+        sa.select(CollectionCase.number, plan.label("plan"))
+        .where(
+            # The account is implied, but found by an index.
+            CollectionCase.customer_id == payment.customer_id,
+            sa.or_(CollectionCase.document_id.in_(document_ids), CollectionCase.id.in_(of_fees)),
+            CollectionCase.status == CaseStatus.PAID,
+            CollectionCase.ended_at >= payment.created_at,
+        )
+        .order_by(CollectionCase.id)
+    )
+    stays = []
+    for row in found:
+        says = _("Collection case %(number)s stays closed as paid.", number=row.number)
+        stays.append(Stays("case", row.number, says))
+        if row.plan in (PlanStatus.COMPLETED, PlanStatus.CANCELLED):
+            says = _("The payment plan of case %(number)s stays ended.", number=row.number)
+            stays.append(Stays("plan", row.number, says))
+    return stays
 
 
 def move_case(case: CollectionCase, move: CaseMove, *, actor: Actor, now: datetime, **data: Any) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from portal.core import audit
 from portal.core.audit import Actor
-from portal.domain.invoices.balance import rebalance_all
+from portal.domain.invoices.balance import compute_balance, rebalance_all
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -74,16 +75,21 @@ def lock_credit(customer_ids: Sequence[int] | sa.Select[int]) -> None:
 def lock_for_payment(payment_id: int) -> list[Document]:
     """Every document that booking or reversing a payment can change, locked in id order.
 
-    Where it left credit those are also the documents that its customer's credit was spent on: a chargeback reopens
-    them, so nobody may spend more of it meanwhile. Whoever locks a payment's documents for either must lock them all
-    by this, at once.
+    Where it left credit, or credit notes on its documents did, those are also the documents that its customer's credit
+    was spent on: a chargeback reopens them, so nobody may spend more of it meanwhile. Whoever locks a payment's
+    documents for either must lock them all by this, at once.
     """
     ids = {share.document_id for share in shares_of(payment_id)}
     lock_credit(sa.select(Document.customer_id).where(Document.id.in_(ids)))
-    if credit_of_payment(payment_id) > 0:
-        left = sa.select(CreditEntry.customer_id, CreditEntry.mode, CreditEntry.currency)
-        for account in db.session.execute(left.where(CreditEntry.payment_id == payment_id).distinct()):
-            ids |= {share.document_id for share in _spent(*account)}
+    if credit_of_payment(payment_id) > 0 or _kept_by_notes(ids):
+        accounts = sa.union(
+            sa.select(CreditEntry.customer_id, CreditEntry.mode, CreditEntry.currency).where(
+                CreditEntry.payment_id == payment_id
+            ),
+            sa.select(Document.customer_id, Document.mode, Document.currency).where(Document.id.in_(ids)),
+        )
+        for account in db.session.execute(accounts).all():
+            ids |= set(db.session.scalars(_spent(Allocation.document_id, *account).distinct()))
     return lock_documents(ids)
 
 
@@ -197,8 +203,9 @@ def reverse_payment(
 ) -> list[Document]:
     """A chargeback: takes back the payment's shares, which reopens its documents, and the credit it left.
 
-    Where that credit was spent meanwhile, the documents paid with it reopen too, the newest first. Returns every
-    document that reopened. After a mistake of the shop (``is_mistake``) they are open as they were before, and not
+    What credit notes on a document kept as credit, because it was paid, is taken off what is open of it again. Where
+    credit that goes was spent meanwhile, the documents paid with it reopen too, the newest first. Returns every
+    document that is open again. After a mistake of the shop (``is_mistake``) they are open as they were before, and not
     marked as reversed by the customer.
     """
     use = CreditUse.UNDONE if is_mistake else CreditUse.REVERSED
@@ -207,39 +214,142 @@ def reverse_payment(
     documents = [locked[document_id] for document_id in sorted({share.document_id for share in booked})]
     for share in booked:
         share.state = AllocationState.RELEASED
-    rebalance_all(documents, now=now)
     for document in documents:
         audit.record("invoice.payment_reversed", document, actor=actor, now=now, payment_id=source.payment_id)
-    excess = credit_of_payment(source.payment_id)
-    if excess > 0:
-        add_credit(source, -excess, use=use, now=now, actor=actor)
-        documents += _take_back_spent_credit(source, use, now=now, actor=actor)
-    for document in documents if not is_mistake else ():
+    gone = max(0, credit_of_payment(source.payment_id))
+    if gone:
+        add_credit(source, -gone, use=use, now=now, actor=actor)
+    found, last = list(documents), documents
+    # Notes take off what reopened; that takes credit, which may reopen more. Ends as each turn gives up what was spent.
+    while gone + _take_notes_off(source, last, use, now=now, actor=actor) > 0:
+        last, gone = _take_back_spent_credit(source, use, now=now, actor=actor), 0
+        found += last
+    found = list(dict.fromkeys(found))
+    rebalance_all(found, now=now)
+    reopened = [document for document in found if document.open_minor > 0]
+    for document in reopened if not is_mistake else ():
         document.reversed_at = now
-    return documents
+    return reopened
 
 
-def is_excess_there(source: Source) -> bool:
-    """Whether the credit that a payment left is still the customer's, or was spent on documents: not paid out.
+def is_credit_there(source: Source) -> bool:
+    """Whether the credit that goes with a payment is still the customer's, or was spent on documents: not paid out.
 
-    The caller holds the credit and the documents, by ``lock_for_payment``.
+    That is its excess, and what credit notes on its documents kept of what it paid. The caller holds the credit and
+    the documents, by ``lock_for_payment``.
     """
-    balance = credit_balance(source.customer_id, mode=source.mode, currency=source.currency)
-    spent = sum(share.amount_minor for share in _spent(source.customer_id, source.mode, source.currency))
-    return credit_of_payment(source.payment_id) <= balance + spent
+    gone = credit_going(source.payment_id)
+    return gone <= 0 or gone <= _credit_to_take(source)
+
+
+def credit_going(payment_id: int) -> int:
+    """How much of its customer's credit goes when a payment is taken back now, in minor units."""
+    paid: dict[int, int] = {}
+    for share in shares_of(payment_id):
+        if share.state is AllocationState.BOOKED:
+            paid[share.document_id] = paid.get(share.document_id, 0) + share.amount_minor
+    kept = dict.fromkeys(paid, 0)
+    for note in _kept_by_notes(paid):
+        kept[note.original_id] += note.kept
+    return credit_of_payment(payment_id) + sum(min(paid[each], kept[each]) for each in paid)
+
+
+def _kept_by_notes(document_ids: Iterable[int]) -> Sequence[Any]:
+    """What credit notes on documents kept as credit and did not give up since: ``original_id``, ``id``, ``kept``."""
+    kept = sa.func.sum(CreditEntry.amount_minor)
+    return db.session.execute(
+        sa.select(Document.original_id, Document.id, kept.label("kept"))
+        .join(CreditEntry, CreditEntry.document_id == Document.id)
+        .where(
+            Document.original_id.in_(sorted(document_ids)),
+            Document.kind == DocumentKind.CREDIT_NOTE,
+            CreditEntry.use.in_((CreditUse.CREDIT_NOTE, CreditUse.REVERSED, CreditUse.UNDONE)),
+        )
+        .group_by(Document.original_id, Document.id)
+        .having(kept > 0)
+        .order_by(Document.id)
+    ).all()
+
+
+def _credit_to_take(source: Source) -> int:
+    """A customer's credit and what of it was spent on documents, which can be taken back too."""
+    account = (source.customer_id, source.mode, source.currency)
+    spent = db.session.scalar(_spent(sa.func.sum(Allocation.amount_minor), *account))
+    return credit_balance(account[0], mode=source.mode, currency=source.currency) + int(spent or 0)
+
+
+def _take_notes_off(
+    source: Source, documents: Sequence[Document], use: CreditUse, *, now: datetime, actor: Actor
+) -> int:
+    """Turns what notes on documents kept as credit into what they take off these; how much, in minor units.
+
+    As far as so much is open again, and as that credit was not paid out.
+    """
+    notes = _kept_by_notes(document.id for document in documents)
+    if not notes:
+        return 0
+    by_id = {document.id: document for document in documents}
+    is_open = {each: compute_balance(by_id[each]).open_minor for each in {note.original_id for note in notes}}
+    room = before = max(0, _credit_to_take(source))
+    for note in notes:
+        document = by_id[note.original_id]
+        amount = min(note.kept, is_open[document.id], room)
+        if amount <= 0:
+            continue
+        is_open[document.id] -= amount
+        room -= amount
+        entry = CreditEntry(
+            mode=source.mode,
+            customer_id=source.customer_id,
+            currency=source.currency,
+            amount_minor=-amount,
+            use=use,
+            document_id=note.id,
+            created_at=now,
+        )
+        db.session.add(entry)
+        audit.record(
+            "credit.changed",
+            entry,
+            actor=actor,
+            now=now,
+            document_id=note.id,
+            amount_minor=-amount,
+            use=use.value,
+        )
+        db.session.add(
+            Allocation(
+                document_id=document.id,
+                credit_note_id=note.id,
+                amount_minor=amount,
+                state=AllocationState.BOOKED,
+                created_at=now,
+            )
+        )
+        audit.record(
+            "invoice.note_taken_off",
+            document,
+            actor=actor,
+            now=now,
+            credit_note_id=note.id,
+            amount_minor=amount,
+        )
+    return before - room
 
 
 def _take_back_spent_credit(source: Source, use: CreditUse, *, now: datetime, actor: Actor) -> list[Document]:
     missing = -credit_balance(source.customer_id, mode=source.mode, currency=source.currency)
+    if missing <= 0:
+        return []
     taken = []
-    for share in _spent(source.customer_id, source.mode, source.currency):
-        if missing <= 0:
-            break
+    spent = _spent(Allocation, source.customer_id, source.mode, source.currency)
+    for share in db.session.scalars(spent.order_by(Allocation.id.desc())):
         taken.append(share)
         missing -= share.amount_minor
+        if missing <= 0:
+            break
     # All of them are locked already: nothing more was spent since.
     locked = {document.id: document for document in lock_documents(share.document_id for share in taken)}
-    reopened = list(dict.fromkeys(locked[share.document_id] for share in taken))
     for share in taken:
         share.state = AllocationState.RELEASED
         db.session.add(
@@ -260,14 +370,14 @@ def _take_back_spent_credit(source: Source, use: CreditUse, *, now: datetime, ac
             now=now,
             amount_minor=share.amount_minor,
         )
-    rebalance_all(reopened, now=now)
-    return reopened
+    return list(dict.fromkeys(locked[share.document_id] for share in taken))
 
 
-def _spent(customer_id: int, mode: Mode, currency: str) -> Sequence[Allocation]:
-    """What a customer's credit was spent on, the newest first."""
-    return db.session.scalars(
-        sa.select(Allocation)
+def _spent(what: Any, customer_id: int, mode: Mode, currency: str) -> sa.Select[Any]:
+    """Of the shares in documents that a customer's credit paid."""
+    return (
+        sa.select(what)
+        .select_from(Allocation)
         .join(CreditEntry)
         .where(
             CreditEntry.customer_id == customer_id,
@@ -275,9 +385,8 @@ def _spent(customer_id: int, mode: Mode, currency: str) -> Sequence[Allocation]:
             CreditEntry.mode == mode,
             Allocation.state == AllocationState.BOOKED,
         )
-        .order_by(Allocation.id.desc())
         .execution_options(populate_existing=True)
-    ).all()
+    )
 
 
 def add_credit(

@@ -99,13 +99,48 @@ def count_note(invoice: Document, lines: Sequence[LineInput], rests: vat.Rests) 
     """What a credit note with these lines would come to now; ``rests`` is ``rests_of`` the invoice.
 
     Its VAT is rounded so that notes which take all of the invoice back come to its total. Raises ``DomainError`` for
-    more than is left of the invoice, in all or of one of its rates.
+    more than is left of the invoice, in all or of one of its rates; for nothing and for less than that; and for all of
+    the amount but not all of the VAT, which no note could correct any more.
     """
     totals = note_totals(invoice, lines, rests)
     left = max(0, sum(rest.gross for rest in rests.values()))
     if totals.gross > left or any(_is_beyond(group, rests) for group in totals.groups):
         raise DomainError(_l("That is more than is left of this invoice."))
+    if totals.gross < 0:
+        raise DomainError(
+            _l("A discount can only be credited together with what it is for. Choose that too.")
+        )
+    if totals.gross == 0 < left:
+        raise DomainError(
+            _l("That comes to nothing, so there is nothing to credit. Choose more of the invoice.")
+        )
+    if leaves_vat_alone(totals, rests):
+        raise DomainError(
+            _l(
+                "That is all of the amount that is left, but not all of the VAT, as a discount has another rate. "
+                "Choose all that is left of this invoice instead."
+            )
+        )
     return Counted(totals, max(0, min(totals.gross, invoice.open_minor)))
+
+
+def leaves_vat_alone(totals: vat.Totals, rests: vat.Rests) -> bool:
+    """Whether a note of this takes all that is left of an invoice's amount, but not of each of its rates."""
+    taken = {(group.category, group.rate): group for group in totals.groups}
+    return sum(rest.gross for rest in rests.values()) == totals.gross and any(
+        (rest.net, rest.vat) != ((taken[rate].net, taken[rate].vat) if rate in taken else (0, 0))
+        for rate, rest in rests.items()
+    )
+
+
+def has_left(rests: vat.Rests) -> bool:
+    """Whether something is left of an invoice that a note can take back; ``rests`` is ``rests_of`` it.
+
+    Not where notes came to more than it, nor where nothing is left of any rate.
+    """
+    return sum(rest.gross for rest in rests.values()) >= 0 and any(
+        rest.net or rest.vat for rest in rests.values()
+    )
 
 
 def note_totals(invoice: Document, lines: Sequence[LineInput], rests: vat.Rests) -> vat.Totals:

@@ -15,7 +15,7 @@ from portal.domain.invoices import rendering
 from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document
 from portal.domain.people.models import Customer
-from portal.domain.people.recipients import Switch, billing_recipients
+from portal.domain.people.recipients import Switch, account_language, billing_recipients
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
@@ -65,7 +65,8 @@ def credit_note_issued(
 ) -> MailMessage | None:
     """A credit note with its PDF: on which invoice, how much of it is taken off what was open, and what is credit now.
 
-    None where everybody switched it off, and where no mail can go to their address: the note holds all the same.
+    In the account's language of today, whatever the invoice was in. None where everybody switched it off, and where no
+    mail can go to their address: the note holds all the same.
     """
     recipients = billing_recipients(customer, Switch.NEW_INVOICE)
     if recipients is None:
@@ -73,7 +74,7 @@ def credit_note_issued(
     mail = Mail(
         name="credit_note_issued",
         category=Category.BILLING,
-        language=credit_note.language,
+        language=account_language(customer, shop),
         to=recipients.to,
         cc=recipients.cc,
         context={

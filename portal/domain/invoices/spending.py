@@ -113,31 +113,40 @@ class Use(NamedTuple):
 
 def list_uses(document_id: int) -> list[Use]:
     """When credit was used for a document, how much, and whether it still counts; the newest first."""
-    # What came back of a use is a later row of the same document and amount.
-    why = (
-        sa.select(CreditEntry.use)
-        .where(
-            CreditEntry.document_id == document_id,
-            CreditEntry.id > Allocation.credit_entry_id,
-            CreditEntry.amount_minor == Allocation.amount_minor,
-            CreditEntry.use.in_((CreditUse.REVERSED, CreditUse.UNDONE)),
-        )
-        .order_by(CreditEntry.id)
-        .limit(1)
-        .correlate(Allocation)
-        .scalar_subquery()
-    )
-    found = db.session.execute(
-        sa.select(Allocation.created_at, Allocation.amount_minor, Allocation.state, why.label("why"))
-        .where(Allocation.document_id == document_id, Allocation.credit_entry_id.is_not(None))
-        .order_by(Allocation.id.desc())
-    )
+    uses = db.session.execute(
+        sa.select(
+            Allocation.credit_entry_id, Allocation.created_at, Allocation.amount_minor, Allocation.state
+        ).where(Allocation.document_id == document_id, Allocation.credit_entry_id.is_not(None))
+    ).all()
+    why = _why_taken_back(document_id, [use.credit_entry_id for use in uses]) if uses else {}
     return [
         Use(
-            row.created_at,
-            row.amount_minor,
-            row.state,
-            row.state is AllocationState.RELEASED and row.why is CreditUse.UNDONE,
+            use.created_at,
+            use.amount_minor,
+            use.state,
+            use.state is AllocationState.RELEASED and why.get(use.credit_entry_id) is CreditUse.UNDONE,
         )
-        for row in found
+        for use in sorted(uses, key=lambda use: use.credit_entry_id, reverse=True)
     ]
+
+
+def _why_taken_back(document_id: int, used: Sequence[int]) -> dict[int, CreditUse]:
+    """Why uses of credit for a document, by the id of their row of the ledger, were taken back.
+
+    The ledger does not say of which use a row is, but the newest goes first: so it is of the newest that still counted.
+    """
+    came_back = db.session.execute(
+        sa.select(CreditEntry.id, CreditEntry.use).where(
+            CreditEntry.document_id == document_id,
+            CreditEntry.use.in_((CreditUse.REVERSED, CreditUse.UNDONE)),
+        )
+    )
+    rows = sorted([*((entry_id, None) for entry_id in used), *((row.id, row.use) for row in came_back)])
+    counted: list[int] = []
+    why: dict[int, CreditUse] = {}
+    for entry_id, use in rows:
+        if use is None:
+            counted.append(entry_id)
+        elif counted:
+            why[counted.pop()] = use
+    return why

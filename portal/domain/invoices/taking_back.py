@@ -19,7 +19,15 @@ from portal.core.errors import Conflict, DomainError
 from portal.core.money import fit_to_total, round_half_up
 from portal.core.vat import VatCategory
 from portal.domain.invoices import booking
-from portal.domain.invoices.crediting import Counted, count_note, credit_invoice, note_totals, rests_of
+from portal.domain.invoices.crediting import (
+    Counted,
+    count_note,
+    credit_invoice,
+    has_left,
+    leaves_vat_alone,
+    note_totals,
+    rests_of,
+)
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentKind, DocumentLine, DocumentStatus
 from portal.domain.people.models import Customer
@@ -80,9 +88,9 @@ class Planned:
 
 
 def lines_left(document: Document) -> list[Left]:
-    """What no credit note on an invoice took back yet of its lines; none once all of its amount was taken back."""
+    """What no credit note on an invoice took back yet of its lines; none once all of each rate was taken back."""
     rests = rests_of(document)
-    if document.total_minor and _gross(rests) <= 0:
+    if document.total_minor and not has_left(rests):
         return []
     notes = sa.select(Document.id).where(
         Document.original_id == document.id,
@@ -106,7 +114,7 @@ def lines_left(document: Document) -> list[Left]:
         if _amount(document, line) == 0:
             if not taken[line.position]:
                 left.append(found)
-        elif found.amount_minor and rests[_rate(line)].gross:
+        elif found.amount_minor and (rests[_rate(line)].net or rests[_rate(line)].vat):
             left.append(found)
     return left
 
@@ -130,7 +138,7 @@ def plan(document: Document, parts: Sequence[Part]) -> Planned:
     """The credit note that takes these back. Whole lines that come to more than is left at their rate go up to that.
 
     That is so of notes of before lines named what they take back, and of a discount, which goes with what it is for.
-    Raises ``DomainError`` when no line was chosen, one that is taken back already or twice, and for more than is left.
+    Raises ``DomainError`` when no line was chosen, one that is taken back already or twice, and as ``count_note`` does.
     """
     left = {each.position: each for each in lines_left(document)}
     rests = rests_of(document)
@@ -163,6 +171,7 @@ def plan(document: Document, parts: Sequence[Part]) -> Planned:
 def plan_amounts(document: Document, wanted: Sequence[tuple[DocumentLine, int]]) -> Planned | None:
     """The credit note of amounts of lines, each and together no more than is left; None where that is nothing.
 
+    Where they come to all that is left it is of all lines, so that the VAT of each rate is right.
     For what is worked out and not chosen, as unused days are.
     """
     left = {each.position: each.amount_minor for each in lines_left(document)}
@@ -176,13 +185,14 @@ def plan_amounts(document: Document, wanted: Sequence[tuple[DocumentLine, int]])
             amounts.update(zip(own, shares, strict=True))
     most = max(0, _gross(rests))
     lines = _parts(wanted, amounts)
-    if (total := note_totals(document, lines, rests).gross) > most:
-        # A discount at another rate makes the whole less than this rate.
-        amounts = {position: int(Fraction(amount * most, total)) for position, amount in amounts.items()}
-        while note_totals(document, lines := _parts(wanted, amounts), rests).gross > most:
-            amounts[max(amounts, key=amounts.__getitem__)] -= 1
-    counted = count_note(document, lines, rests)
-    return Planned(tuple(lines), counted, most) if counted.total_minor > 0 else None
+    totals = note_totals(document, lines, rests)
+    if totals.gross <= 0:
+        return None
+    if totals.gross > most or leaves_vat_alone(totals, rests):
+        # A discount at another rate makes the whole less than this rate: it goes with that.
+        whole = [Part(position) for position in left] if most else []
+        return plan(document, whole) if whole else None
+    return Planned(tuple(lines), count_note(document, lines, rests), most)
 
 
 def _within(amount: int, left: int) -> int:

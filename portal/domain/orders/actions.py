@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from flask_babel import gettext as _
 
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.domain.invoices import taking_back
 from portal.domain.invoices.balance import documents_settled
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
-from portal.domain.orders.downloads import give_downloads
-from portal.domain.orders.models import Order
+from portal.domain.orders.downloads import GIVES, give_downloads
+from portal.domain.orders.models import Download, Order, OrderLine
 from portal.domain.orders.states import LIFE, Move
+from portal.domain.payments import undoing
+from portal.domain.payments.models import Payment
+from portal.domain.payments.undoing import Stays
 from portal.extensions import db
 
 
@@ -45,6 +49,31 @@ def follow_invoices(*, documents: Sequence[Document], now: datetime) -> None:
             by = paid_by[order.id]
             audit.record("order.paid", order, actor=Actor.system(), now=now, document_id=by.id)
             give_downloads(order, now=now)
+
+
+@undoing.look
+def find_what_stays(payment: Payment, document_ids: Collection[int]) -> list[Stays]:
+    """Orders of these invoices that are paid, and the files that were given with them."""
+    files = (
+        sa.select(sa.func.count())
+        .select_from(Download)
+        .join(OrderLine, OrderLine.id == Download.order_line_id)
+        .where(OrderLine.order_id == Order.id)
+        .scalar_subquery()
+    )
+    of_invoices = sa.select(Document.order_id).where(Document.id.in_(document_ids))
+    found = db.session.execute(
+        sa.select(Order.number, files.label("files"))
+        .where(Order.id.in_(of_invoices), Order.status.in_(GIVES))
+        .order_by(Order.id)
+    )
+    stays = []
+    for row in found:
+        stays.append(Stays("order", row.number, _("Order %(number)s stays paid.", number=row.number)))
+        if row.files:
+            says = _("The customer keeps the files of order %(number)s.", number=row.number)
+            stays.append(Stays("files", row.number, says))
+    return stays
 
 
 def _is_paid(order_id: int) -> bool:

@@ -99,10 +99,13 @@ def credit_confirmation(
     )
 
 
-def correct(payment: Payment, documents: Sequence[Document], *, now: datetime) -> MailMessage | None:
+def correct(
+    payment: Payment, documents: Sequence[Document], *, credit_minor: int = 0, now: datetime
+) -> MailMessage | None:
     """Tells who was told that a payment arrived that the shop booked it by mistake, unless confirmations are off now.
 
-    ``documents`` are open again. None where nobody was told, or no mail can go to anybody.
+    ``documents`` are open again; where none is, those of the payment are named, of which nothing is owed then.
+    ``credit_minor`` of the customer's credit went with it. None where nobody was told, or no mail can go to anybody.
     """
     told = sa.select(MailMessage.id).where(
         MailMessage.related == _relation(payment),
@@ -116,8 +119,12 @@ def correct(payment: Payment, documents: Sequence[Document], *, now: datetime) -
             "payment_corrected",
             payment.customer_id,
             get_shop(payment.shop_id),
-            documents,
-            {"booked_minor": payment.received_minor, "currency": payment.currency},
+            documents or queries.documents_of(payment.id),
+            {
+                "booked_minor": payment.received_minor,
+                "credit_minor": credit_minor,
+                "currency": payment.currency,
+            },
             related=_relation(payment),
             now=now,
         )

@@ -5,15 +5,21 @@
 | came in through a provider | no: that one says what became of it, and its money goes back by a refund |
 | booked by hand, paid | yes: paid → reversed, the documents are open as before, the credit it left is gone |
 | booked by hand, its credit spent | yes, and the documents paid with that credit reopen, the newest first |
+| booked by hand, its invoice credited since | yes: what the note kept as credit is taken off the invoice instead |
 | booked by hand, its credit or an invoice of it paid out since | no: money of it left the shop |
 | booked by hand, a refund of it done or under way | no, for the same reason |
 | taken back already | no: of two that try at once one does it |
+
+What it ended or paid for stays: a collection case and its plan, an order and its files. The page that asks names them,
+and the audit log keeps them; the shop opens another case, or cancels the order, where it wants to.
 
 The customer charged nothing back: no badge and no mail says so. Whoever was told that it arrived is told otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -50,6 +56,32 @@ PAID_OUT = _l(
 )
 
 
+@dataclass(frozen=True)
+class Stays:
+    """What a payment ended or paid for and taking it back leaves: ``says`` is for the page, the rest for the log."""
+
+    key: str
+    number: str
+    says: str
+
+
+#: Of a payment and the ids of documents that are open again with it.
+Look = Callable[[Payment, Collection[int]], Iterable[Stays]]
+_looks: list[Look] = []
+
+
+def look(found: Look) -> Look:
+    """Registers what of an area to the right stays when a payment is taken back; a decorator. Twice it is once."""
+    if found not in _looks:
+        _looks.append(found)
+    return found
+
+
+def list_what_stays(payment: Payment, document_ids: Collection[int]) -> list[Stays]:
+    """What a payment led to that stays although these documents are open again. For staff, in the language in force."""
+    return [each for look in _looks for each in look(payment, document_ids)] if document_ids else []
+
+
 def find_payment_of(document_id: int, public_id: str) -> Payment:
     """A payment that was meant for a document, with its public id; ``NotFound`` for any other. For staff."""
     meant = sa.select(Allocation.payment_id).where(Allocation.document_id == document_id)
@@ -67,7 +99,7 @@ def check(payment: Payment) -> None:
         raise Conflict(DONE)
     if payment.status is not PaymentStatus.PAID:
         raise Conflict(_l("This payment never arrived, so there is nothing to take back."))
-    if _is_refunded(payment) or not booking.is_excess_there(actions.source_of(payment)):
+    if _is_refunded(payment) or not booking.is_credit_there(actions.source_of(payment)):
         raise Conflict(PAID_OUT)
 
 
@@ -81,12 +113,19 @@ def undo(payment_id: int, *, reason: str, actor: Actor, now: datetime) -> list[D
     payment = queries.lock_payment(payment_id)
     check(payment)
     before = {each.id: each.open_minor for each in booking.lock_for_payment(payment.id)}
+    credit = _credit_of(payment)
     payment.details = {**payment.details, "undone": {"reason": reason[:LONGEST_REASON]}}
     actions.move(payment, Move.REVERSE, source="staff", actor=actor, now=now, detail={"by_mistake": True})
-    audit.record("payment.undone", payment, actor=actor, now=now, reason=reason[:LONGEST_REASON])
     reopened = [each for each in booking.lock_documents(before) if each.open_minor != before[each.id]]
-    mails.correct(payment, reopened, now=now)
+    stays = list_what_stays(payment, {each.id for each in reopened})
+    said = {"stays": [f"{each.key} {each.number}" for each in stays]} if stays else {}
+    audit.record("payment.undone", payment, actor=actor, now=now, reason=reason[:LONGEST_REASON], **said)
+    mails.correct(payment, reopened, credit_minor=max(0, credit - _credit_of(payment)), now=now)
     return reopened
+
+
+def _credit_of(payment: Payment) -> int:
+    return booking.credit_balance(payment.customer_id, mode=payment.mode, currency=payment.currency)
 
 
 def words(at: datetime) -> str:

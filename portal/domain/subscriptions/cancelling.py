@@ -19,6 +19,7 @@ from portal.core.audit import Actor
 from portal.core.errors import Conflict
 from portal.core.tables import LabelEnum
 from portal.domain.catalog.models import CancelMode
+from portal.domain.invoices.crediting import creditable
 from portal.domain.invoices.models import Document
 from portal.domain.people.models import Customer
 from portal.domain.people.queries import get_customer
@@ -65,11 +66,15 @@ class Reason(LabelEnum):
 
 @dataclass(frozen=True)
 class Billed:
-    """The period that was billed last: its days, and what its invoice came to in minor units."""
+    """The period that was billed last: its days, and what its invoice came to in minor units.
+
+    ``is_credited``: nothing is given back of its unused days, as credit notes took them back before.
+    """
 
     first_day: date
     last_day: date
     total_minor: int
+    is_credited: bool
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Ending:
     waits_for_bill: bool = False
     #: What was billed last, for the page that asks.
     billed: Billed | None = None
+    #: How many days after the last one were billed.
+    unused_days: int = 0
 
     @property
     def token(self) -> str:
@@ -108,7 +115,10 @@ def preview(subscription_id: int, *, today: date) -> Ending:
     invoice = db.session.get(Document, period.document_id) if period and period.document_id else None
     if period is None or invoice is None:
         return ending
-    return replace(ending, billed=Billed(period.starts_on, period.ends_on, invoice.total_minor))
+    # Asked only where nothing is given back of days that were billed.
+    is_nothing = ending.unused_days > 0 and ending.credit is None
+    is_credited = is_nothing and creditable(invoice) < invoice.total_minor
+    return replace(ending, billed=Billed(period.starts_on, period.ends_on, invoice.total_minor, is_credited))
 
 
 def ends_at_once(whole: Whole) -> bool:
@@ -138,7 +148,16 @@ def _ending(
     days = 0 if bills else forecast.prepaid_days(standing, last_day + DAY)
     rest = prepaid.rest_of(whole, days, locked=locked)
     waits = at_once and forecast.is_bill_due(standing, today)
-    return Ending(at_once, effective, last_day, bills, rest, len(kept) < len(changes), waits)
+    return Ending(
+        at_once,
+        effective,
+        last_day,
+        bills,
+        rest,
+        len(kept) < len(changes),
+        waits,
+        unused_days=days,
+    )
 
 
 def cancel_now(subscription_id: int, *, told: str | None, actor: Actor, now: datetime) -> Ending | None:

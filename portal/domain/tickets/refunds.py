@@ -66,7 +66,11 @@ def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
     given = (
         sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
         .join(note, note.id == CreditEntry.document_id)
-        .where(note.original_id == document_id, CreditEntry.use == CreditUse.CREDIT_NOTE)
+        # Less what they took off it after all, once a payment of it was taken back.
+        .where(
+            note.original_id == document_id,
+            CreditEntry.use.in_((CreditUse.CREDIT_NOTE, CreditUse.REVERSED, CreditUse.UNDONE)),
+        )
         .scalar_subquery()
     )
     balance = (

@@ -25,6 +25,7 @@ from portal.domain.subscriptions import cancelling
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.domain.invoices.paying import attempt, book
+from tests.domain.invoices.test_taking_back import issue
 from tests.page_client import check_page, find_all, parse, text_of
 from tests.rows import make_billed, make_contact
 
@@ -170,6 +171,23 @@ def test_what_was_paid_becomes_credit(login: Any, on_stage: Any, ids: Any, invoi
     assert "Make a credit note" not in text(saskia.get(invoice.removesuffix("/credit")))
     documents, credit = books(on_stage, ids)
     assert (documents[0], credit) == (("2026-0001", 12100, 0, "credited"), 10000)
+
+
+def test_a_discount_alone_is_refused_before_anything_is_asked(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        lines = [
+            LineInput("Work", Decimal(1), Decimal(10000), Decimal(21)),
+            LineInput("Discount", Decimal(1), Decimal(-1000), Decimal(21)),
+        ]
+        address = f"{LIST}/{issue(ids, lines, include_vat=False).public_id}/credit"
+    saskia = login("saskia")
+    refused = saskia.send(address, {"whole-2": "y"})
+    assert refused.status_code == 422 and "together with what it is for" in text(refused)
+    check_page(refused.get_data(as_text=True), address)
+    dutch = saskia.send(address, {"whole-2": "y"}, headers={"Accept-Language": "nl"})
+    assert "samen met datgene waarvoor die geldt" in text(dutch)
+    assert make(saskia, address, whole_2="y", amount_1="10.01").status_code == 303
+    assert books(on_stage, ids)[0][1] == ("C2026-0001", 1, 0, "paid")
 
 
 def test_a_part_of_a_line_by_pieces_and_by_amount(login: Any, on_stage: Any, ids: Any, chairs: str) -> None:

@@ -13,12 +13,13 @@ from flask import Flask
 from portal.core import clock
 from portal.core.audit import Actor, AuditEntry
 from portal.core.mail_message import MailMessage, MailState
-from portal.domain.invoices import booking, crediting, rendering, staff_queries
+from portal.domain.invoices import booking, crediting, rendering, staff_queries, taking_back
 from portal.domain.invoices.balance import compute_balance
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
 from portal.domain.invoices.staff_search import list_for_staff
+from portal.domain.invoices.taking_back import Part
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
 from portal.domain.people.models import Customer, Person, Staff
 from portal.domain.shops.models import Mode, Shop
@@ -28,8 +29,8 @@ from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.domain.invoices.paying import spend_credit
-from tests.page_client import find_all, parse, text_of
-from tests.rows import write_invoices
+from tests.page_client import check_page, find_all, parse, text_of
+from tests.rows import make_case, write_invoices
 from tests.statements import counted, plans
 
 LIST = "/office/invoices"
@@ -328,6 +329,53 @@ def test_a_payment_that_was_booked_by_mistake_is_taken_back(
     assert now["documents"][0][1:] == (DocumentStatus.OPEN, 12100, ListState.UNPAID)
     assert now["payments"] == [("manual", "transfer", PaymentStatus.REVERSED, 12100)]
     assert now["mails"] == ["payment_confirmation", "payment_corrected"]
+
+
+def test_what_a_payment_ended_is_named_before_it_is_taken_back(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    with on_stage():
+        document = db.session.scalars(sa.select(Document)).one()
+        make_case(ids.emma_account, number="K-1001", document=document)
+    saskia.send(f"{invoice}/payment", PAID)
+    link = undo_link(saskia.get(invoice))
+    assert "Collection case K-1001 stays closed as paid." in text(saskia.get(link))
+    check_page(saskia.get(link).text, link)
+    dutch = text(saskia.get(link, headers={"Accept-Language": "nl"}))
+    assert "Dit verandert niet mee:" in dutch and "Incassozaak K-1001 blijft gesloten als betaald." in dutch
+    saskia.send(link, {"reason": "It was Jan’s"})
+    assert "K-1001" not in text(saskia.get(link))
+
+
+def test_a_mistaken_payment_of_an_invoice_that_was_credited_since(
+    login: Any, on_stage: Any, ids: Any, invoice: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", {**PAID, "amount": "130.00"})
+    with on_stage():
+        document = db.session.scalars(sa.select(Document)).one()
+        parts = [Part(each.position) for each in taking_back.lines_left(document)]
+        taking_back.take_back(
+            document.id,
+            parts,
+            told=taking_back.plan(document, parts).token,
+            shop=db.session.get_one(Shop, ids.shop),
+            customer=db.session.get_one(Customer, ids.emma_account),
+            note="",
+            now=START,
+            actor=Actor.system("test"),
+        )
+        noted = document.total_minor - crediting.creditable(document)
+    link = undo_link(saskia.get(invoice))
+    asked = text(saskia.get(link))
+    assert noted == 12100 and "The customer got € 121.00 of this as credit, by a credit note." in asked
+    assert "Becomes open again€ 0.00" in asked and "Customer’s credit that goes€ 130.00" in asked
+    assert saskia.send(link, {"reason": "It was Jan’s"}).status_code == 303
+    now = state(on_stage, ids)
+    assert now["documents"][0][1:] == (DocumentStatus.SETTLED, 0, ListState.CREDITED)
+    page = text(login("emma").get(invoice.replace("/office", "/customer")))
+    assert "Credited" in page and "Pay now" not in page and "Overdue" not in page
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from portal.core import clock
 from portal.domain.catalog.models import CancelMode, Product
-from portal.domain.invoices.models import CreditEntry
+from portal.domain.invoices import taking_back
+from portal.domain.invoices.models import CreditEntry, Document
 from portal.domain.people.models import Customer, CustomerKind, Membership, Role
 from portal.domain.people.permissions import PERMISSIONS, Permission
 from portal.domain.subscriptions.models import (
@@ -22,6 +24,7 @@ from portal.domain.subscriptions.models import (
 from portal.domain.tickets.models import Ticket, TicketMessage, TicketType
 from portal.extensions import db
 from tests.cast import START
+from tests.domain.invoices.test_taking_back import take
 from tests.page_client import PageClient, find_all, parse
 from tests.pages import links, text
 from tests.rows import HOSTILE, make_billed, make_contact, make_method, make_plan, make_subscription
@@ -171,6 +174,21 @@ def test_nobody_need_say_why(login: Any, make: Any, on_stage: Any, given: dict[s
         assert [message.body for message in db.session.query(TicketMessage)] == [said]
         change = db.session.query(SubscriptionChange).one()
         assert change.data["reason"] == (given.get("reason") or None)
+
+
+def test_days_that_were_credited_already_give_nothing_back_again(
+    login: Any, make: Any, on_stage: Any, ids: Any
+) -> None:
+    address = make(plan={"cancel_mode": CancelMode.IMMEDIATE})
+    with on_stage():
+        bill = db.session.scalars(sa.select(Document)).one()
+        take(ids, bill, [each.position for each in taking_back.lines_left(bill)])
+    with clock.frozen(datetime(2026, 11, 11, 12, tzinfo=UTC)):
+        asked = text(login("emma").get(f"{address}/cancel"))
+        dutch = text(login("emma").get(f"{address}/cancel", headers={"Accept-Language": "nl"}))
+    assert "You get back Nothing, as the days after that were credited already" in asked
+    assert "no day after that is paid for" not in asked
+    assert "Niets: de dagen daarna zijn al gecrediteerd" in dutch
 
 
 def test_what_is_paid_for_to_the_last_day_gives_nothing_back(login: Any, make: Any, on_stage: Any) -> None:

@@ -1,4 +1,4 @@
-"""Any order of payments, failures, chargebacks and spent credit: no cent is lost, made, or counted twice."""
+"""Any order of payments, chargebacks, credit notes and spent credit: no cent is lost, made, or counted twice."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from portal.core.tenancy import shop_scope
 from portal.domain.invoices import booking
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.booking import Source
+from portal.domain.invoices.crediting import creditable
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -32,6 +33,7 @@ from portal.domain.invoices.models import (
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import attempt, book, credit, reverse, spend_credit
+from tests.domain.invoices.test_crediting import note_on
 
 KINDS = st.sampled_from([DocumentKind.INVOICE, DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST])
 CENTS = st.integers(1, 300)
@@ -52,6 +54,8 @@ class Books(RuleBasedStateMachine):
         self.attempts: list[Source] = []
         #: What each payment brought, as long as it was not taken back.
         self.received: dict[int, int] = {}
+        #: What credit notes took back of each document.
+        self.noted: dict[int, int] = {}
         #: What each document was to cost.
         self.total: dict[int, int] = {}
 
@@ -110,13 +114,23 @@ class Books(RuleBasedStateMachine):
         if amount > 0:
             spend_credit(document, data.draw(st.integers(1, amount)))
 
+    @precondition(lambda self: self.documents)
+    @rule(data=st.data())
+    def take_back(self, data: Any) -> None:
+        document = data.draw(st.sampled_from(self.documents))
+        left = creditable(document)
+        if left > 0:
+            amount = data.draw(st.integers(1, left) | st.just(left))
+            note_on(document, amount)
+            self.noted[document.id] = self.noted.get(document.id, 0) + amount
+
     @invariant()
     def every_cent_is_somewhere(self) -> None:
         booked = sum(
             share.amount_minor
             for share in db.session.query(Allocation).filter_by(state=AllocationState.BOOKED)
         )
-        assert booked + credit(self.account) == sum(self.received.values())
+        assert booked + credit(self.account) == sum(self.received.values()) + sum(self.noted.values())
 
     @invariant()
     def credit_is_never_below_zero(self) -> None:
@@ -126,11 +140,20 @@ class Books(RuleBasedStateMachine):
     def each_document_is_within_its_bounds(self) -> None:
         for document in self.documents:
             assert 0 <= document.open_minor <= self.total[document.id] == document.total_minor
-            assert document.open_minor + document.paid_minor == document.total_minor
+            taken_off = document.credited_minor
+            assert document.open_minor + document.paid_minor + taken_off == document.total_minor
             settled = document.open_minor == 0
             assert document.status is (DocumentStatus.SETTLED if settled else DocumentStatus.OPEN)
             assert (document.settled_at is not None) is settled
-            assert (document.list_state is ListState.PAID) is settled
+            assert (document.list_state in (ListState.PAID, ListState.CREDITED)) is settled
+
+    @invariant()
+    def nothing_is_owed_of_what_was_taken_back(self) -> None:
+        for document in self.documents:
+            taken_back = self.noted.get(document.id, 0)
+            assert document.open_minor <= document.total_minor - taken_back
+            if document.total_minor == taken_back > 0:
+                assert document.list_state is ListState.CREDITED
 
     @invariant()
     def the_check_finds_nothing(self) -> None:

@@ -81,8 +81,14 @@ def test_a_paid_one_is_credited_with_its_last_part(on_stage: Stage, ids: Ids) ->
         assert (invoice.list_state, invoice.settled_at) == (ListState.PAID, START)
         note_on(invoice, 40)
         assert (invoice.list_state, invoice.status) == (ListState.CREDITED, DocumentStatus.SETTLED)
-        reverse(payment)
-        assert (invoice.list_state, invoice.open_minor) == (ListState.UNPAID, 100), "its money went back"
+        settled_at = invoice.settled_at
+        assert reverse(payment) == [], "its money went back, and nothing is owed of what was taken back"
+        assert (invoice.list_state, invoice.open_minor, invoice.credited_minor) == (
+            ListState.CREDITED,
+            0,
+            100,
+        )
+        assert (invoice.settled_at, invoice.reversed_at, credit(ids.emma_account)) == (settled_at, None, 0)
         assert find_imbalances() == []
 
 

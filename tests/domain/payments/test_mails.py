@@ -14,7 +14,9 @@ from portal.core import clock, mail_delivery
 from portal.core.audit import Actor
 from portal.core.mailer import Category, MailMessage
 from portal.core.scalars import thaw
+from portal.domain.invoices import taking_back
 from portal.domain.invoices.models import Document
+from portal.domain.invoices.taking_back import Part
 from portal.domain.payments import undoing
 from portal.domain.payments.mails import refund_paid
 from portal.domain.payments.models import PaymentMethodKind
@@ -112,13 +114,15 @@ def test_golden_of_a_refund(world: World, language: str) -> None:
     check(world, "refund_paid", language, "refund_paid")
 
 
+@pytest.mark.parametrize("is_credited", [False, True])
 @pytest.mark.parametrize("language", ["en", "nl"])
-def test_golden_of_a_correction(world: World, language: str) -> None:
+def test_golden_of_a_correction(world: World, language: str, is_credited: bool) -> None:
+    """Of an invoice that is open again, and of one that was credited since, of which nothing is owed."""
     speak(world, language)
     invoice = world.invoice()
     with world.scope():
         received = Received(
-            amount_minor=10000,
+            amount_minor=12100 if is_credited else 10000,
             method=PaymentMethodKind.TRANSFER,
             paid_on=clock.now().date(),
             reference="",
@@ -126,9 +130,22 @@ def test_golden_of_a_correction(world: World, language: str) -> None:
         )
         shop, actor = db.session.get_one(Shop, world.ids.shop), Actor.system("test")
         payment = register(invoice.id, received, shop=shop, now=clock.now(), actor=actor)
+        if is_credited:
+            document = db.session.get_one(Document, invoice.id)
+            parts = [Part(each.position) for each in taking_back.lines_left(document)]
+            taking_back.take_back(
+                document.id,
+                parts,
+                told=taking_back.plan(document, parts).token,
+                shop=shop,
+                customer=db.session.get_one(Customer, world.ids.emma_account),
+                note="",
+                now=clock.now(),
+                actor=actor,
+            )
         undoing.undo(payment.id, reason="Wrong <b>customer</b>", actor=actor, now=clock.now())
         db.session.commit()
-    check(world, "payment_corrected", language, "payment_corrected")
+    check(world, "payment_corrected", language, "payment_corrected" + ("_credited" if is_credited else ""))
 
 
 def test_money_is_booked_though_nobody_can_be_told(world: World) -> None:

@@ -120,7 +120,8 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         and not is_disputed(document),
         "is_issued": found.is_issued,
         # What was credited whole is not offered to be credited again.
-        "has_left": document.total_minor > sum(note.total_minor for note in notes),
+        "has_left": document.total_minor > 0
+        and (not notes or crediting.has_left(crediting.rests_of(document))),
         "corrects": crediting.get_corrected(document) if found.is_credit_note else None,
         "reference": format_rf(document.reference) if document.reference and not found.is_credit_note else "",
         "lines": lines_of(document),

@@ -47,6 +47,9 @@ def undo_payment(public_id: str, payment_id: str) -> ResponseReturnValue:
             status = 409 if isinstance(error, Conflict) else 422
     elif form.is_submitted():
         status = 422
+    credit_minor = booking.credit_going(payment.id)
+    off_minor = credit_minor - booking.credit_of_payment(payment.id)
+    share_minor = undoing.share_of(payment, found.document) - off_minor
     page = render_template(
         "office/invoices/undo.html",
         form=form,
@@ -54,8 +57,10 @@ def undo_payment(public_id: str, payment_id: str) -> ResponseReturnValue:
         title=pages.title_of(found.document),
         payment=payment,
         paid_on=clock.today(current_shop().time_zone, payment.paid_at or payment.created_at),
-        share_minor=undoing.share_of(payment, found.document),
-        credit_minor=booking.credit_of_payment(payment.id),
+        share_minor=share_minor,
+        off_minor=off_minor,
+        credit_minor=credit_minor,
+        stays=undoing.list_what_stays(payment, {found.document.id} if share_minor > 0 else ()),
         refusal=_refusal(payment),
     )
     return page, status
