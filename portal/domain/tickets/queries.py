@@ -218,5 +218,5 @@ def get_file(public_id: str, *, ticket: str, customer_ids: Collection[int]) -> A
 
 def _running(customer_id: int) -> tuple[sa.ColumnElement[bool], ...]:
     # Written out: a plan for any parameter cannot use the index of those that run.
-    words = [sa.literal_column(f"'{status.value}'") for status in RUNNING]
+    words: list[Any] = [sa.literal_column(f"'{status.value}'") for status in RUNNING]
     return (Ticket.customer_id == customer_id, Ticket.status.in_(words))
