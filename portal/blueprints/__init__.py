@@ -49,7 +49,7 @@ core_sections = (
 #: The pages of each section to which the others lead, mails too. Whoever leaves the section out must have these.
 linked = {
     "auth": ("accept", "change_email", "claim", "confirm", "forgot", "login", "logout", "register", "reset"),
-    "collections": ("method", "plan", "show"),
+    "collections": ("index", "method", "plan", "show"),
     "download": ("fetch",),
     "home": ("index",),
     "hooks": ("receive",),

@@ -127,7 +127,7 @@ def _greeting() -> str:
         return str(_("Good afternoon, %(name)s", name=name) if name else _("Good afternoon"))
     if hour >= 18:
         return str(_("Good evening, %(name)s", name=name) if name else _("Good evening"))
-    return str(_("Hello, %(name)s", name=name) if name else _("Hello"))
+    return str(_("Hello, %(name)s", name=name) if name else _("Welcome"))
 
 
 def _local(moment: datetime) -> datetime:
