@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from portal.core import audit
 from portal.core.audit import Actor
+from portal.core.tables import BigId
 from portal.domain.invoices.balance import compute_balance, rebalance_all
 from portal.domain.invoices.models import (
     Allocation,
@@ -256,7 +257,8 @@ def credit_going(payment_id: int) -> int:
 
 def _kept_by_notes(document_ids: Iterable[int]) -> Sequence[Any]:
     """What credit notes on documents kept as credit and did not give up since: ``original_id``, ``id``, ``kept``."""
-    kept = sa.func.sum(CreditEntry.amount_minor)
+    # Cast, as PostgreSQL adds whole numbers up to a decimal.
+    kept = sa.cast(sa.func.sum(CreditEntry.amount_minor), BigId)
     return db.session.execute(
         sa.select(Document.original_id, Document.id, kept.label("kept"))
         .join(CreditEntry, CreditEntry.document_id == Document.id)
