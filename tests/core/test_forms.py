@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from wtforms import BooleanField
 
 from portal.core import forms
 from portal.core.forms import without_controls
@@ -44,6 +45,18 @@ def test_a_box_is_shown_again_as_itself(client: PageClient) -> None:
     with client.application.test_request_context("/", method="POST", data={"agreed": "\x1f"}):
         shown = Ticked(meta={"csrf": False}).agreed()
     assert 'value="y"' in shown and "checked" in shown and "\x1f" not in shown
+
+
+@pytest.mark.parametrize("field", [BooleanField, forms.TickField])
+def test_a_box_is_shown_as_a_box(client: PageClient, field: Any) -> None:
+    class Ticked(forms.PortalForm):
+        agreed = field("Agreed")
+
+    app = client.application
+    with app.test_request_context("/"):
+        macros: Any = app.jinja_env.get_template("components/form.html").make_module()
+        shown = str(macros.form_field(Ticked(meta={"csrf": False}).agreed))
+    assert 'type="checkbox"' in shown and "form-check" in shown and "form-control" not in shown
 
 
 def test_the_other_fields_keep_what_was_typed(client: PageClient) -> None:
