@@ -40,6 +40,7 @@ GROUPS = (
             "portal/core/money.py",
             "portal/core/vat.py",
             "portal/core/lifecycle.py",
+            "portal/domain/collections/states.py",
             "portal/domain/invoices/states.py",
             "portal/domain/methods/states.py",
             "portal/domain/orders/states.py",
@@ -56,6 +57,7 @@ GROUPS = (
             "tests/core/test_money_refusals.py",
             "tests/core/test_vat.py",
             "tests/core/test_lifecycle.py",
+            "tests/domain/collections/test_states.py",
             "tests/domain/invoices/test_states.py",
             "tests/domain/methods/test_states.py",
             "tests/domain/orders/test_states.py",
@@ -70,7 +72,11 @@ GROUPS = (
     ),
     Group(
         "access",
-        ("portal/core/access.py", "portal/domain/people/permissions.py"),
+        (
+            "portal/core/access.py",
+            "portal/domain/people/permissions.py",
+            "portal/domain/people/staff_permissions.py",
+        ),
         (
             "tests/core/test_access.py",
             "tests/core/test_access_rules.py",

@@ -34,7 +34,7 @@ from tests.services import PostgresService
 
 SECONDS = 3600
 #: Requests to each rule and method: with a fuzzed body, query, and names in the address.
-BODIES, QUERIES, ADDRESSES = 120, 60, 30
+BODIES, QUERIES, ADDRESSES = 60, 30, 15
 _PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from portal.domain.people.models import Role
+from portal.domain.people.models import Role, StaffRole
 from portal.domain.people.permissions import PERMISSIONS, Permission, permissions_of
+from portal.domain.people.staff_permissions import StaffPermission, staff_permissions_of
 
 #: "Sees all but team, data and audit".
 SEES = {
@@ -62,3 +63,39 @@ def test_what_a_role_may_do(role: Role) -> None:
 
 def test_there_is_no_other_right() -> None:
     assert {permission.value for permission in Permission} == ALL
+
+
+#: What everybody of the shop sees, whatever they may change.
+OFFICE_SEES = {
+    "office.home.view",
+    "office.tickets.view",
+    "office.customers.view",
+    "office.invoices.view",
+    "office.notices.view",
+}
+OFFICE_ALL = OFFICE_SEES | {
+    "office.tickets.write",
+    "office.customers.change",
+    "office.invoices.change",
+    "office.downloads.grant",
+    "office.subscriptions.change",
+    "office.cases.change",
+    "office.notices.change",
+}
+OFFICE_MAY = {
+    StaffRole.OWNER: OFFICE_ALL,
+    StaffRole.MANAGER: OFFICE_ALL,
+    StaffRole.SUPPORT: OFFICE_SEES
+    | {"office.tickets.write", "office.downloads.grant", "office.notices.change"},
+    StaffRole.READ_ONLY: OFFICE_SEES,
+}
+
+
+@pytest.mark.parametrize("role", StaffRole)
+def test_what_a_role_may_do_in_the_office(role: StaffRole) -> None:
+    ours = {right for right in staff_permissions_of(role) if right in {*StaffPermission}}
+    assert ours == OFFICE_MAY[role]
+
+
+def test_there_is_no_other_right_in_the_office() -> None:
+    assert {permission.value for permission in StaffPermission} == OFFICE_ALL
