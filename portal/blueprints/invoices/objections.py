@@ -178,14 +178,14 @@ def _above(document: Document) -> list[tuple[str, str]]:
 def _lines(document: Document) -> list[tuple[str, Any]]:
     return [
         (WHOLE, _("The whole invoice")),
-        *((str(line.position), line.description) for line in document.lines),
+        *((str(line.position), pages.line_name(document, line.position)) for line in document.lines),
     ]
 
 
 def _subject(document: Document, position: int | None) -> str:
     if position is None:
         return str(_("Objection to invoice %(number)s", number=document.number))
-    line = next(line.description for line in document.lines if line.position == position)
+    line = pages.line_name(document, position)
     return str(_("Objection to invoice %(number)s: %(line)s", number=document.number, line=line))[:200]
 
 

@@ -120,6 +120,7 @@ def objections(_pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnEleme
         "refundable_minor": refunds.refundable_minor(Document.id),
         "refund_ticket": refunds.running_request(Document.id),
         "dispute_ticket": disputes.running_dispute(Document.id),
+        "dispute_line": disputes.running_line(Document.id),
     }
 
 
@@ -257,12 +258,20 @@ def _dispute(document: Document, also: dict[str, Any], membership: MembershipInf
         return SimpleNamespace(
             url=None,
             since=document.disputed_on,
+            line=line_name(document, also["dispute_line"]) if also["dispute_line"] is not None else None,
             ticket_url=_ticket(ticket) if ticket else None,
             withdraw_url=url_for("invoices.withdraw", public_id=document.public_id) if may else None,
         )
     if not may or not disputes.is_disputable(document):
         return None
     return SimpleNamespace(url=url_for("invoices.dispute", public_id=document.public_id), since=None)
+
+
+def line_name(document: Document, position: int) -> str:
+    """A line in words, with what it comes to as the page shows it."""
+    line = next(line for line in document.lines if line.position == position)
+    minor = line.gross_minor if document.prices_include_vat else line.net_minor
+    return f"{line.description} ({locale.money(minor, document.currency, language())})"
 
 
 #: What the shop's answer to an objection came to, and in which tone that is told.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -17,6 +17,7 @@ from portal.core.shops import current_shop
 from portal.domain.orders.downloads import find_download
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
+from portal.domain.tickets import disputes, refunds
 from portal.domain.tickets.actions import ABOUT_A_SUBSCRIPTION, NewTicket
 from portal.domain.tickets.models import Priority, TicketType
 from portal.domain.tickets.related import Kind, Related, find_by_number, find_related, list_newest
@@ -77,6 +78,18 @@ def _ask_for_more(form: NewTicketForm) -> None:
         form.body.data = _(
             "I would like to download ‘%(name)s’ again. Can you make that possible?", name=file.name
         )
+
+
+def begins_elsewhere(about: Related | None, account: MembershipInfo) -> list[tuple[Any, str]]:
+    """What of an invoice begins on pages of its own, and what can be begun now: label and address of each."""
+    if about is None or about.kind is not Kind.INVOICE:
+        return []
+    ways: list[tuple[Any, str]] = []
+    if account.can(Permission.INVOICES_DISPUTE) and disputes.may_be_opened(about.id):
+        ways.append((_("Object to this invoice"), url_for("invoices.dispute", public_id=about.public_id)))
+    if account.can(Permission.INVOICES_REFUND) and refunds.may_be_asked(about.id):
+        ways.append((_("Request refund"), url_for("invoices.refund", public_id=about.public_id)))
+    return ways
 
 
 def wanted(form: NewTicketForm, account: MembershipInfo) -> NewTicket:

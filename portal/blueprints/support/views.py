@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.support import asking, bp, conversation, limits
-from portal.blueprints.support.forms import ReplyForm
+from portal.blueprints.support.forms import NewTicketForm, ReplyForm
 from portal.core import access, clock, markdown, storage, touch
 from portal.core.access import needs, of_objects
 from portal.core.errors import Conflict, DomainError
@@ -25,6 +25,7 @@ from portal.domain.shops.models import Mode
 from portal.domain.tickets import actions, queries
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import TicketStatus
+from portal.domain.tickets.related import Related
 from portal.extensions import db
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,9 @@ def create() -> ResponseReturnValue:
     account = asking.account_for(about)
     form = asking.form_for(account, about)
     if not form.is_submitted():
-        return render_template("support/create.html", form=form)
+        return _new(form, about, account)
     if not form.validate():
-        return render_template("support/create.html", form=form), 422
+        return _new(form, about, account), 422
     try:
         wanted, said = asking.wanted(form, account), Said(*form.sent())
         limits.count("SUPPORT_LIMIT_NEW")
@@ -76,7 +77,7 @@ def create() -> ResponseReturnValue:
         db.session.commit()
     except DomainError as error:
         status = _refused(error, form)
-        return render_template("support/create.html", form=form), status
+        return _new(form, about, account), status
     flash(
         _(
             "We have your question, as number %(number)s. We mail you when there is an answer.",
@@ -149,6 +150,11 @@ def download(public_id: str, file_id: str) -> ResponseReturnValue:
     )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+def _new(form: NewTicketForm, about: Related | None, account: MembershipInfo) -> str:
+    elsewhere = asking.begins_elsewhere(about, account)
+    return render_template("support/create.html", form=form, elsewhere=elsewhere)
 
 
 def _load(public_id: str) -> tuple[Any, MembershipInfo]:

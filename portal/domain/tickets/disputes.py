@@ -58,6 +58,15 @@ def running_dispute(document_id: Any) -> sa.ScalarSelect[str]:
     )
 
 
+def running_line(document_id: Any) -> sa.ScalarSelect[int]:
+    """The position of the line that the dispute that runs is about, as a scalar subquery; none for all of it."""
+    return (
+        sa.select(Dispute.line_position)
+        .where(Dispute.document_id == document_id, Dispute.status == DisputeStatus.OPEN)
+        .scalar_subquery()
+    )
+
+
 def last_answer(document_id: Any) -> dict[str, sa.ScalarSelect[Any]]:
     """How the shop answered the last dispute of a document, as scalar subqueries: ``answer_status``, the moment it was
     opened ``answer_of``, and ``answer_ticket``; none where nobody was answered.
@@ -84,6 +93,12 @@ def last_answer(document_id: Any) -> dict[str, sa.ScalarSelect[Any]]:
 def is_disputable(document: Document) -> bool:
     """Whether an issued document can be disputed: what is to be paid or was, but not what was credited whole."""
     return document.kind in LISTED and document.list_state is not ListState.CREDITED
+
+
+def may_be_opened(document_id: int) -> bool:
+    """Whether a document can be disputed now, as no dispute of it runs. For a page that only leads there."""
+    document = db.session.get_one(Document, document_id)
+    return is_disputable(document) and not disputing.is_disputed(document)
 
 
 def open_dispute(

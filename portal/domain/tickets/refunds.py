@@ -115,6 +115,16 @@ def _paid_minor(document_id: Any) -> sa.ScalarSelect[int]:
     )
 
 
+def may_be_asked(document_id: int) -> bool:
+    """Whether money of a document can be asked back now, as nobody did yet. For a page that only leads there."""
+    document, minor = db.session.execute(
+        sa.select(Document, refundable_minor(Document.id)).where(
+            Document.id == document_id, running_request(Document.id).is_(None)
+        )
+    ).one_or_none() or (None, 0)
+    return document is not None and is_refundable(document, int(minor))
+
+
 def running_request(document_id: Any) -> sa.ScalarSelect[str]:
     """The public id of the request that is open or in review, as a scalar subquery; none where there is none."""
     return (

@@ -28,7 +28,7 @@ from portal.domain.tickets.models import (
 from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
-from tests.page_client import find_all, parse
+from tests.page_client import find_all, parse, text_of
 from tests.pages import links, text
 from tests.rows import HOSTILE, make_credit_note, make_ticket
 from tests.statements import counted
@@ -158,7 +158,8 @@ def test_objecting_to_a_line_with_a_file(login: Any, on_stage: Any, ids: Any, in
     answer = emma.send(f"{page}/dispute", data, content_type="multipart/form-data")
     assert (answer.status_code, answer.location) == (303, page)
     (ticket,) = tickets(on_stage)
-    assert (ticket.type, ticket.subject) == (TicketType.DISPUTE, "Objection to invoice 2026-0001: Beans <b>")
+    named = "Beans <b> (€\N{NO-BREAK SPACE}60.50)"
+    assert (ticket.type, ticket.subject) == (TicketType.DISPUTE, f"Objection to invoice 2026-0001: {named}")
     with on_stage():
         assert db.session.scalars(sa.select(Dispute)).one().line_position == 2
         assert db.session.scalars(sa.select(TicketAttachment)).one().name == "photo.png"
@@ -166,8 +167,18 @@ def test_objecting_to_a_line_with_a_file(login: Any, on_stage: Any, ids: Any, in
     assert "Since 1 November 2026. Until we have answered we send no reminders for it." in text(shown)
     assert links(shown)[f"/customer/support/{ticket.public_id}"] == "See the conversation"
     assert f"{page}/dispute" not in links(shown)
-    # It can be paid all the same, and not be disputed twice.
+    assert "It is about: Beans <b> (€ 60.50)" in text(shown)
+    # It can be paid all the same, but nobody is pressed to; and not be disputed twice.
+    assert "You object to it, so it can wait until we have answered." in text(shown)
     assert "Pay € 121.00" in " ".join(buttons(shown))
+    behind = [each for each in find_all(parse(shown.text), "details") if "Pay all the same" in text_of(each)]
+    assert "Pay € 121.00" in text_of(behind[0]).replace("\N{NO-BREAK SPACE}", " ")
+    assert "open" not in behind[0].attrib
+    refused = emma.send(f"{page}/pay", {})
+    behind = [
+        each for each in find_all(parse(refused.text), "details") if "Pay all the same" in text_of(each)
+    ]
+    assert refused.status_code == 422 and "open" in behind[0].attrib
     assert emma.get(f"{page}/dispute").location == page
     assert emma.send(f"{page}/dispute", {"line": "all", "body": "Again", "key": "x" * 22}).location == page
     assert len(tickets(on_stage)) == 1

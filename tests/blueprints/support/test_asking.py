@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from portal.core import clock
 from portal.core.mailer import MailMessage
+from portal.domain.invoices.balance import rebalance
+from portal.domain.invoices.models import Allocation, AllocationState, Document
 from portal.domain.people.models import Customer, Membership, Role
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.models import SubscriptionStatus
@@ -19,7 +21,7 @@ from portal.domain.tickets.models import Priority, Ticket, TicketAttachment, Tic
 from portal.extensions import db
 from tests.cast import START, make_invoice
 from tests.page_client import find_all, parse, text_of
-from tests.pages import text
+from tests.pages import links, text
 from tests.rows import HOSTILE, make_order, make_subscription
 from tests.statements import counted
 
@@ -379,3 +381,34 @@ def test_in_dutch(login: Any) -> None:
     with clock.frozen(START):
         page = emma.get(NEW, headers={"Accept-Language": "nl"})
     assert "Nieuwe vraag" in text(page) and "Waar gaat het over?" in text(page)
+
+
+def test_an_objection_and_money_back_begin_on_their_own_pages(login: Any, on_stage: Any, ids: Any) -> None:
+    def ways(public_id: str) -> list[str]:
+        page = emma.get(f"{NEW}?about=invoice:{public_id}")
+        found = links(page)
+        return [label for path, label in found.items() if path.startswith(f"/customer/invoices/{public_id}/")]
+
+    emma = login("emma")
+    with on_stage():
+        first, second = make_invoice(ids.emma_account), make_invoice(ids.emma_account)
+        unpaid, paid = first.public_id, second.public_id
+        db.session.add(
+            Allocation(document_id=second.id, amount_minor=second.total_minor, state=AllocationState.BOOKED)
+        )
+        rebalance(second, now=START)
+        db.session.commit()
+    assert ways(unpaid) == ["Object to this invoice"]
+    assert ways(paid) == ["Object to this invoice", "Request refund"]
+    emma.send(f"/customer/invoices/{paid}/refund", {"subject": "Back", "body": "Please", "key": "k" * 22})
+    emma.send(f"/customer/invoices/{paid}/dispute", {"line": "all", "body": "No", "key": "d" * 22})
+    assert ways(paid) == []
+    # A question about nothing in particular says nothing of it.
+    assert "Is it about money?" not in text(emma.get(NEW))
+    # Nor does whoever may not object see the way.
+    with on_stage():
+        db.session.scalars(sa.select(Membership).filter_by(person_id=ids.emma)).one().role = Role.ORDERS
+        invoice = db.session.scalars(sa.select(Document).filter_by(public_id=unpaid)).one()
+        invoice.order_id = make_order(ids.emma_account).id
+        db.session.commit()
+    assert ways(unpaid) == []
