@@ -90,7 +90,11 @@ GROUPS = (
     ),
     Group(
         "booking",
-        ("portal/domain/invoices/booking.py", "portal/domain/invoices/balance.py"),
+        (
+            "portal/domain/invoices/booking.py",
+            "portal/domain/invoices/balance.py",
+            "portal/domain/invoices/ledger.py",
+        ),
         (
             "tests/domain/invoices/test_booking.py",
             "tests/domain/invoices/test_balance.py",

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.core.tables import BigId
+from portal.domain.invoices import ledger
 from portal.domain.invoices.balance import compute_balance, rebalance_all
+from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -49,6 +51,11 @@ class Source:
     customer_id: int
     mode: Mode
     currency: str
+
+    @property
+    def account(self) -> Account:
+        """The credit that its excess goes to."""
+        return Account(self.customer_id, self.mode, self.currency)
 
 
 def lock_documents(ids: Iterable[int]) -> list[Document]:
@@ -300,25 +307,7 @@ def _take_notes_off(
             continue
         is_open[document.id] -= amount
         room -= amount
-        entry = CreditEntry(
-            mode=source.mode,
-            customer_id=source.customer_id,
-            currency=source.currency,
-            amount_minor=-amount,
-            use=use,
-            document_id=note.id,
-            created_at=now,
-        )
-        db.session.add(entry)
-        audit.record(
-            "credit.changed",
-            entry,
-            actor=actor,
-            now=now,
-            document_id=note.id,
-            amount_minor=-amount,
-            use=use.value,
-        )
+        ledger.write(source.account, -amount, use, now=now, actor=actor, document_id=note.id)
         db.session.add(
             Allocation(
                 document_id=document.id,
@@ -354,16 +343,8 @@ def _take_back_spent_credit(source: Source, use: CreditUse, *, now: datetime, ac
     locked = {document.id: document for document in lock_documents(share.document_id for share in taken)}
     for share in taken:
         share.state = AllocationState.RELEASED
-        db.session.add(
-            CreditEntry(
-                mode=source.mode,
-                customer_id=source.customer_id,
-                currency=source.currency,
-                amount_minor=share.amount_minor,
-                use=use,
-                document_id=share.document_id,
-                created_at=now,
-            )
+        ledger.write(
+            source.account, share.amount_minor, use, now=now, actor=actor, document_id=share.document_id
         )
         audit.record(
             "invoice.credit_taken_back",
@@ -394,27 +375,8 @@ def _spent(what: Any, customer_id: int, mode: Mode, currency: str) -> sa.Select[
 def add_credit(
     source: Source, amount_minor: int, *, use: CreditUse, now: datetime, actor: Actor
 ) -> CreditEntry:
-    """A row of the credit ledger that comes from a payment, with its audit entry."""
-    entry = CreditEntry(
-        mode=source.mode,
-        customer_id=source.customer_id,
-        currency=source.currency,
-        amount_minor=amount_minor,
-        use=use,
-        payment_id=source.payment_id,
-        created_at=now,
-    )
-    db.session.add(entry)
-    audit.record(
-        "credit.changed",
-        entry,
-        actor=actor,
-        now=now,
-        payment_id=source.payment_id,
-        amount_minor=amount_minor,
-        use=use.value,
-    )
-    return entry
+    """A row of the credit ledger that comes from a payment."""
+    return ledger.write(source.account, amount_minor, use, now=now, actor=actor, payment_id=source.payment_id)
 
 
 def credit_of_payment(payment_id: int) -> int:

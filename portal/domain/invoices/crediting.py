@@ -14,14 +14,13 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit, vat
 from portal.core.audit import Actor
 from portal.core.errors import DomainError
-from portal.domain.invoices import mails
+from portal.domain.invoices import ledger, mails
 from portal.domain.invoices.actions import issue_invoice
 from portal.domain.invoices.balance import noted_minor, off_minor, rebalance
 from portal.domain.invoices.drafts import LineInput, create_draft
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
-    CreditEntry,
     CreditUse,
     Document,
     DocumentKind,
@@ -204,28 +203,13 @@ def credit_invoice(
     rebalance(invoice, now=now)
     audit.record("invoice.credited", invoice, actor=actor, now=now, amount_minor=credit_note.total_minor)
     if credit_note.total_minor > off:
-        _keep_credit(credit_note, credit_note.total_minor - off, actor=actor, now=now)
+        ledger.write(
+            ledger.account_of(credit_note),
+            credit_note.total_minor - off,
+            CreditUse.CREDIT_NOTE,
+            now=now,
+            actor=actor,
+            document_id=credit_note.id,
+        )
     mails.credit_note_issued(credit_note, invoice, customer, shop=shop, off_minor=off, now=now)
     return credit_note
-
-
-def _keep_credit(credit_note: Document, amount_minor: int, *, actor: Actor, now: datetime) -> None:
-    entry = CreditEntry(
-        mode=credit_note.mode,
-        customer_id=credit_note.customer_id,
-        currency=credit_note.currency,
-        amount_minor=amount_minor,
-        use=CreditUse.CREDIT_NOTE,
-        document_id=credit_note.id,
-        created_at=now,
-    )
-    db.session.add(entry)
-    audit.record(
-        "credit.changed",
-        entry,
-        actor=actor,
-        now=now,
-        document_id=credit_note.id,
-        amount_minor=amount_minor,
-        use=CreditUse.CREDIT_NOTE.value,
-    )

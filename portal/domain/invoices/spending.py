@@ -5,14 +5,13 @@
 | fees, then interest, then principal by due date | the caller's shares are in paying order |
 | never more than there is: the ledger is never below zero | ``spend_credit`` counts with the account held |
 | twice, or at once, has one effect | the account is held before any document, and what is due is looked at after |
-| currencies and modes apart | an ``Account`` has one of each, and its documents the same |
+| currencies and modes apart | a ``ledger.Account`` has one of each, and its documents the same |
 | what it was spent on reopens when the payment it came from is taken back | ``booking.reverse_payment`` |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,24 +21,15 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.core.errors import Conflict
-from portal.domain.invoices import booking
+from portal.domain.invoices import booking, ledger
 from portal.domain.invoices.balance import rebalance_all
 from portal.domain.invoices.booking import Share
+from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.models import Allocation, AllocationState, CreditEntry, CreditUse, Document
-from portal.domain.shops.models import Mode
 from portal.extensions import db
 
 #: Why credit that a page offered cannot be used any more.
 USED_MEANWHILE = _l("Your credit was used for something else meanwhile. Please look again.")
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose credit it is, in one mode and one currency."""
-
-    customer_id: int
-    mode: Mode
-    currency: str
 
 
 def after_credit(shares: Iterable[Share], credit_minor: int) -> tuple[list[Share], list[Share]]:
@@ -71,24 +61,8 @@ def spend_credit(account: Account, shares: Sequence[Share], *, now: datetime, ac
 
 
 def _spend(account: Account, document: Document, amount_minor: int, *, now: datetime, actor: Actor) -> None:
-    entry = CreditEntry(
-        mode=account.mode,
-        customer_id=account.customer_id,
-        currency=account.currency,
-        amount_minor=-amount_minor,
-        use=CreditUse.USED,
-        document_id=document.id,
-        created_at=now,
-    )
-    db.session.add(entry)
-    audit.record(
-        "credit.changed",
-        entry,
-        actor=actor,
-        now=now,
-        document_id=document.id,
-        amount_minor=-amount_minor,
-        use=CreditUse.USED.value,
+    entry = ledger.write(
+        account, -amount_minor, CreditUse.USED, now=now, actor=actor, document_id=document.id
     )
     db.session.add(
         Allocation(

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit, signals
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError, NotFound, ProviderError
-from portal.domain.invoices import booking, spending
+from portal.domain.invoices import booking, ledger, spending
 from portal.domain.invoices.booking import Share, Source
 from portal.domain.invoices.models import Document, DocumentStatus
 from portal.domain.methods.actions import note_use
@@ -167,7 +167,7 @@ def _spend_credit(
     if not wish.credit_minor:
         return
     shares, _rest = spending.after_credit(wish.shares, wish.credit_minor)
-    account = spending.Account(wish.customer_id, mode, currency)
+    account = ledger.Account(wish.customer_id, mode, currency)
     due = sum(document.open_minor - document.pending_minor for document in documents)
     # A second click on a part finds less than its page offered, where the credit itself would do once more.
     if wish.offered_minor > min(due, booking.credit_balance(wish.customer_id, mode=mode, currency=currency)):

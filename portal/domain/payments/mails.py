@@ -14,9 +14,9 @@ from flask_babel import gettext as _
 from portal.core import clock, links, mailer
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage, MailState
+from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.links import relation
 from portal.domain.invoices.models import Document
-from portal.domain.invoices.spending import Account
 from portal.domain.payments import queries
 from portal.domain.payments.actions import credit_used, payment_paid
 from portal.domain.payments.models import Payment

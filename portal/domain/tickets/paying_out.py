@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
-from portal.core import audit, clock
+from portal.core import clock
 from portal.core.errors import Conflict, DomainError
-from portal.domain.invoices import booking
+from portal.domain.invoices import booking, ledger
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document
 from portal.domain.payments.mails import refund_paid
 from portal.domain.payments.registering import EARLIEST
@@ -120,25 +120,14 @@ def _check(paid: PaidOut, credit_minor: int, *, today: date) -> None:
 
 
 def _take(document: Document, paid: PaidOut, ticket: Ticket, *, author: Author, now: datetime) -> None:
-    entry = CreditEntry(
-        mode=document.mode,
-        customer_id=document.customer_id,
-        currency=document.currency,
-        amount_minor=-paid.amount_minor,
-        use=CreditUse.REFUND,
-        document_id=document.id,
-        created_at=now,
-    )
-    db.session.add(entry)
-    audit.record(
-        "credit.changed",
-        entry,
-        actor=of_staff(author),
+    ledger.write(
+        ledger.account_of(document),
+        -paid.amount_minor,
+        CreditUse.REFUND,
         now=now,
+        actor=of_staff(author),
         document_id=document.id,
         ticket_id=ticket.id,
-        amount_minor=-paid.amount_minor,
-        use=CreditUse.REFUND.value,
         paid_on=paid.paid_on.isoformat(),
         reference=paid.reference,
     )

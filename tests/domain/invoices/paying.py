@@ -7,8 +7,8 @@ from itertools import count
 from portal.core.audit import Actor
 from portal.domain.invoices import booking, spending
 from portal.domain.invoices.booking import Share, Source
+from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.models import Document
-from portal.domain.invoices.spending import Account
 from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.shops.models import Mode
 from portal.extensions import db

@@ -405,3 +405,25 @@ def test_each_booking_leaves_its_trace(make: Make, ids: Ids) -> None:
     ]
     entry = db.session.query(AuditEntry).filter_by(event="invoice.payment_booked").one()
     assert entry.data == {"payment_id": source.payment_id, "amount_minor": 100}
+
+
+def test_each_row_of_the_ledger_has_an_audit_entry_of_its_own(make: Make, ids: Ids) -> None:
+    """Overpaid, spent on another, charged back: what came, went, came back and is gone again."""
+    paid, other = make(100), make(30)
+    source = attempt(ids.emma_account, (paid, 100))
+    book(source, 130)
+    spend_credit(other, 30)
+    reverse(source)
+    rows = db.session.query(CreditEntry).order_by(CreditEntry.id).all()
+    entries = db.session.query(AuditEntry).filter_by(event="credit.changed").order_by(AuditEntry.id).all()
+    assert [row.amount_minor for row in rows] == [30, -30, -30, 30]
+    assert [(entry.subject_type, entry.subject_id) for entry in entries] == [
+        ("credit_entries", row.id) for row in rows
+    ]
+    of_payment, of_other = {"payment_id": source.payment_id}, {"document_id": other.id}
+    assert [entry.data for entry in entries] == [
+        {"amount_minor": 30, "use": "overpaid", **of_payment},
+        {"amount_minor": -30, "use": "used", **of_other},
+        {"amount_minor": -30, "use": "reversed", **of_payment},
+        {"amount_minor": 30, "use": "reversed", **of_other},
+    ]

@@ -13,6 +13,7 @@ from portal.core.errors import Conflict
 from portal.domain.invoices import booking, spending
 from portal.domain.invoices.balance import documents_settled, find_imbalances
 from portal.domain.invoices.booking import Share, split
+from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -22,7 +23,7 @@ from portal.domain.invoices.models import (
     DocumentKind,
     ListState,
 )
-from portal.domain.invoices.spending import Account, after_credit
+from portal.domain.invoices.spending import after_credit
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice

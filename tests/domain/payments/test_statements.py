@@ -21,6 +21,7 @@ from portal.domain.invoices import booking, bundles
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.bundles import Wanted
+from portal.domain.invoices.ledger import Account as Spender
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -33,7 +34,6 @@ from portal.domain.invoices.models import (
     DocumentKind,
     ListState,
 )
-from portal.domain.invoices.spending import Account as Spender
 from portal.domain.invoices.spending import spend_credit
 from portal.domain.payments import statements
 from portal.domain.payments.models import Payment, PaymentStatus

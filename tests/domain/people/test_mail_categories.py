@@ -26,8 +26,8 @@ from portal.domain.collections.instalments import schedule
 from portal.domain.collections.models import PaymentPlan
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.collections.reminding import remind
+from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.mails import invoices_issued
-from portal.domain.invoices.spending import Account
 from portal.domain.orders.mails import downloads_granted
 from portal.domain.payments.mails import correct, credit_confirmation, payment_confirmation, refund_paid
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
