@@ -98,8 +98,10 @@ GROUPS = (
         (
             "tests/domain/invoices/test_booking.py",
             "tests/domain/invoices/test_balance.py",
+            "tests/domain/invoices/test_crediting.py",
             "tests/domain/invoices/test_spending.py",
             "tests/domain/payments/test_applying.py",
+            "tests/domain/payments/test_undoing.py",
         ),
     ),
 )

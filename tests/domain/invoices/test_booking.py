@@ -246,15 +246,25 @@ def test_a_chargeback_of_spent_credit_reopens_the_newest_first(make: Make, ids: 
 def test_a_chargeback_leaves_other_customers_and_shops_alone(
     make: Make, ids: Ids, on_stage: Callable[..., Any]
 ) -> None:
-    theirs, mine = make_invoice(ids.jan_account, amount_minor=100), make(100)
-    paid_by_jan = attempt(ids.jan_account, (theirs, 100))
-    book(paid_by_jan, 160)
-    again = make_invoice(ids.jan_account, amount_minor=60)
-    spend_credit(again, 60)
+    """Jan spent credit of his own, after Emma spent the credit that goes: his stays, and hers reopens."""
+    theirs, mine, also_mine = make_invoice(ids.jan_account, amount_minor=100), make(100), make(60)
+    book(attempt(ids.jan_account, (theirs, 100)), 160)
     source = attempt(ids.emma_account, (mine, 100))
     book(source, 160)
-    reverse(source)
+    spend_credit(also_mine, 60)
+    again = make_invoice(ids.jan_account, amount_minor=60)
+    spend_credit(again, 60)
+    assert reverse(source) == [mine.id, also_mine.id]
     assert (theirs.open_minor, again.open_minor) == (0, 0) and credit(ids.jan_account) == 0
+
+
+def test_a_cent_that_is_open_again_is_open(make: Make, ids: Ids) -> None:
+    document = make(100)
+    book(attempt(ids.emma_account, (document, 99)), 99)
+    source = attempt(ids.emma_account, (document, 1))
+    book(source, 1)
+    assert reverse(source) == [document.id]
+    assert (document.open_minor, document.reversed_at) == (1, START)
 
 
 @pytest.mark.parametrize(("spent", "kept"), [(60, True), (61, False)])
