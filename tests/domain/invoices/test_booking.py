@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -243,9 +242,7 @@ def test_a_chargeback_of_spent_credit_reopens_the_newest_first(make: Make, ids: 
     assert credit(ids.emma_account) == 20
 
 
-def test_a_chargeback_leaves_other_customers_and_shops_alone(
-    make: Make, ids: Ids, on_stage: Callable[..., Any]
-) -> None:
+def test_a_chargeback_leaves_other_customers_alone(make: Make, ids: Ids) -> None:
     """Jan spent credit of his own, after Emma spent the credit that goes: his stays, and hers reopens."""
     theirs, mine, also_mine = make_invoice(ids.jan_account, amount_minor=100), make(100), make(60)
     book(attempt(ids.jan_account, (theirs, 100)), 160)
