@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from bench import machine, nothing, servers, shops
+from bench import machine, nothing, profiling, servers, shops
 from bench.aside import aside
 from bench.rounds import Took, interleave, middle, ratios
 from bench.run import Run
@@ -35,6 +36,7 @@ def overhead(run: Run) -> list[Row]:
         except servers.Absent as absent:
             return [not_measured(part, "job overhead", many.words, str(absent))]
         with_bar = where == "on disk"
+        run.profiles[f"One row alone, database {where}"] = found["profile"]
         rows += [
             measured(
                 part,
@@ -158,6 +160,18 @@ class Lab:
         took = time.perf_counter() - begun
         return Took(took, took)
 
+    def profile(self, count: int) -> str:
+        """Where the time of rows goes that come one at a time."""
+        profiler = cProfile.Profile()
+        for _ in range(count):
+            self.add(1)
+            profiler.enable()
+            self.ring()
+            self._next("ours")
+            profiler.disable()
+        self.check(count)
+        return profiling.summary(profiler, count)
+
     def _next(self, name: str) -> None:
         worker = self.workers[name]
         found = worker.dequeue_job_and_maintain_ttl(None)
@@ -199,6 +213,7 @@ def _main(count: str, rounds: str, ones: str) -> None:
     commits: list[float] = []
     alone = interleave({"row": partial(lab.one_row, commits), "job": lab.one_job}, int(ones), warm=5)
     lab.check(len(commits))
+    profile = lab.profile(20)
     whole = [Took(row.wall + commit, 0) for row, commit in zip(alone["row"], commits[5:], strict=True)]
     print(
         json.dumps(
@@ -211,6 +226,7 @@ def _main(count: str, rounds: str, ones: str) -> None:
                 "whole": ratios(alone["job"], whole),
                 "row_ms": middle(alone["row"]) * 1000,
                 "job_ms": middle(alone["job"]) * 1000,
+                "profile": profile,
             }
         )
     )

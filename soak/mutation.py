@@ -102,6 +102,7 @@ GROUPS = (
             "tests/domain/invoices/test_spending.py",
             "tests/domain/payments/test_applying.py",
             "tests/domain/payments/test_undoing.py",
+            "tests/domain/payments/test_undoing_credited.py",
         ),
     ),
 )

@@ -110,6 +110,7 @@ def settle(app: Flask, lanes: tuple[str, ...]) -> None:
 
     if "documents" in lanes:
         specimen.render(app)
+        specimen.rehearse(app)
 
 
 def work(app: Flask, lanes: tuple[str, ...]) -> None:

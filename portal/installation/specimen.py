@@ -1,4 +1,7 @@
-"""An invoice of nobody: rendered once before the forks, so that no customer's PDF is the first of its process."""
+"""An invoice of nobody: rendered once before the forks, so that no customer's PDF is the first of its process.
+
+And the newest invoice that there is, rendered once by each worker that builds PDFs, and thrown away.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask
 
 from portal.core import epc, pdf
 from portal.core.locale import LANGUAGES
+from portal.core.tenancy import every_shop, shop_scope
+from portal.domain.invoices import rendering
+from portal.domain.invoices.models import Document
+from portal.domain.shops.queries import get_shop
+from portal.extensions import db
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +37,29 @@ def render(app: Flask) -> None:
                 pdf.render("pdf/invoice.html", _context(), locale=language)
         except Exception:
             log.exception("the first PDF could not be rendered; the portal starts without it")
+
+
+def rehearse(app: Flask) -> None:
+    """What a job reads and renders, of the newest document of all shops: statements compiled, its logo decoded.
+
+    Nothing is written and nothing kept. What stands in its way is written down, and the worker starts without it.
+    """
+    with app.app_context():
+        try:
+            with every_shop():
+                newest = sa.select(Document.id, Document.shop_id).where(Document.number.is_not(None))
+                found = db.session.execute(newest.order_by(Document.id.desc()).limit(1)).one_or_none()
+            if found is not None:
+                with shop_scope(found.shop_id):
+                    document = db.session.get_one(Document, found.id)
+                    rendering.find_file(document, document.language)
+                    context = rendering.document_context(document, get_shop(found.shop_id), document.language)
+                    db.session.rollback()
+                    pdf.render("pdf/invoice.html", context, locale=document.language)
+        except Exception:
+            log.exception("the newest document could not be rendered; the worker starts without it")
+        finally:
+            db.session.rollback()
 
 
 def _context() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.walk.test_bad_input import ATTACKS
+from tests.walk.forms import ATTACKS
 
 #: An element and an attribute that no page of ours has: in an answer, they came from what was typed.
 ELEMENT, ATTRIBUTE = "loketx", "onloketx"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from portal.core import pdf
 from portal.core.locale import LANGUAGES
+from portal.core.outbox import OutboxRow
+from portal.domain.invoices.models import DocumentFile
 from portal.extensions import db
 from portal.installation import hooks
+from tests.cast import Ids, make_invoice
 
 
 @pytest.fixture
@@ -53,6 +58,30 @@ def test_only_the_worker_of_documents_renders_one_more(app: Flask, rendered: lis
     assert not rendered
     hooks.settle(app, ("documents",))
     assert len(rendered) == len(LANGUAGES)
+
+
+def test_it_rehearses_with_the_newest_document_and_keeps_nothing(
+    app: Flask, on_stage: Callable[..., Any], ids: Ids, rendered: list[tuple[str, str]]
+) -> None:
+    with on_stage():
+        make_invoice(ids.emma_account)
+        make_invoice(ids.jan_account).language = "nl"
+    hooks.settle(app, ("documents",))
+    assert rendered[len(LANGUAGES) :] == [("pdf/invoice.html", "nl")]
+    with on_stage():
+        assert db.session.query(DocumentFile).count() == 0
+        assert db.session.query(OutboxRow).count() == 0
+
+
+def test_what_keeps_the_rehearsal_from_going_on_keeps_no_worker_from_starting(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_arguments: object, **_named: object) -> Any:
+        raise OperationalError("select", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(db.session, "execute", broken)
+    hooks.settle(app, ("documents",))
+    assert "the worker starts without it" in caplog.text
 
 
 def test_a_template_that_cannot_be_rendered_keeps_nothing_from_starting(
