@@ -22,7 +22,7 @@ from tests.cast import Ids, make_invoice
 #: Who may look at every shop at once: sweeps, and the health page.
 EVERY_SHOP = {
     "core/jobs.py", "core/schedule.py", "core/outbox_runner.py", "core/health.py", "core/lease.py", "core/tenancy.py",
-    "demo/bulk.py", "demo/__init__.py", "commands/demo.py", "installation/restore.py",
+    "demo/bulk.py", "demo/__init__.py", "commands/demo.py", "installation/restore.py", "installation/specimen.py",
 }  # fmt: skip
 
 #: A GET that writes: the return from the bank, and the traces after a response.

@@ -66,11 +66,13 @@ def test_it_rehearses_with_the_newest_document_and_keeps_nothing(
     with on_stage():
         make_invoice(ids.emma_account)
         make_invoice(ids.jan_account).language = "nl"
+        db.session.flush()
+        waiting = db.session.query(OutboxRow).count()
     hooks.settle(app, ("documents",))
     assert rendered[len(LANGUAGES) :] == [("pdf/invoice.html", "nl")]
     with on_stage():
         assert db.session.query(DocumentFile).count() == 0
-        assert db.session.query(OutboxRow).count() == 0
+        assert db.session.query(OutboxRow).count() == waiting
 
 
 def test_what_keeps_the_rehearsal_from_going_on_keeps_no_worker_from_starting(
