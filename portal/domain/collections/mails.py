@@ -8,12 +8,12 @@ from datetime import datetime
 
 from portal.core import links, mailer
 from portal.core.letter import BadAddress
-from portal.core.mailer import Category, Mail, MailMessage
+from portal.core.mailer import Category, MailMessage
 from portal.domain.collections.instalments import Instalment
 from portal.domain.collections.models import PaymentPlan
 from portal.domain.collections.queries import CaseFacts
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import account_language, billing_recipients
 from portal.domain.shops.models import Mode
 from portal.domain.shops.queries import get_shop
 
@@ -25,18 +25,10 @@ def plan_agreed(
 ) -> MailMessage | None:
     """Tells the account, and contacts with billing e-mails, what is paid when. No switch stops it."""
     customer, shop = get_customer(case.customer_id), get_shop(plan.shop_id)
-    recipients = billing_recipients(customer, None)
-    if recipients is None:
-        return None
-    mail = Mail(
-        name="plan_agreed",
-        category=Category.BILLING,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            "customer": customer.name,
-            "shop": shop.name,
+    mail = mail_to_account(
+        customer,
+        "plan_agreed",
+        {
             "case": case.number,
             "invoice": case.invoice.number,
             "total_minor": plan.total_minor,
@@ -49,11 +41,13 @@ def plan_agreed(
             "case_url": links.external(shop.id, "collections.show", public_id=case.public_id),
             "test_mode": shop.mode is Mode.TEST,
         },
+        shop=shop,
+        category=Category.BILLING,
+        switch=None,
         related=f"case:{case.public_id}",
-        customer_id=customer.id,
     )
     try:
-        return mailer.queue(mail, now=now)
+        return mailer.queue(mail, now=now) if mail is not None else None
     except BadAddress:
         # What was agreed holds, even where nobody can be told.
         log.warning("case %s: its account has no address that a mail could go to", case.id)

@@ -26,8 +26,9 @@ from portal.domain.invoices.booking import lock_documents
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import Switch, account_language, billing_recipients
+from portal.domain.people.recipients import Switch
 from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
 
@@ -78,18 +79,10 @@ def _check(document: Document) -> None:
 
 def _reminder(document: Document, shop: Shop, today: date) -> Mail | None:
     customer = get_customer(document.customer_id)
-    recipients = billing_recipients(customer, Switch.PAYMENT_REMINDERS)
-    if recipients is None:
-        return None
-    return Mail(
-        name="payment_reminder",
-        category=Category.BILLING,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            "customer": customer.name,
-            "shop": shop.name,
+    return mail_to_account(
+        customer,
+        "payment_reminder",
+        {
             "number": document.number,
             "total_minor": document.total_minor,
             "open_minor": document.open_minor,
@@ -101,7 +94,9 @@ def _reminder(document: Document, shop: Shop, today: date) -> Mail | None:
             "settings_url": links.external(shop.id, "settings.index"),
             "test_mode": shop.mode is Mode.TEST,
         },
-        attachments=[("invoice_pdf", document.id)],
+        shop=shop,
+        category=Category.BILLING,
+        switch=Switch.PAYMENT_REMINDERS,
         related=relation(document),
-        customer_id=customer.id,
+        attachments=[("invoice_pdf", document.id)],
     )

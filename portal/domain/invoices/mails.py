@@ -14,8 +14,9 @@ from portal.core.outbox import OutboxState
 from portal.domain.invoices import rendering
 from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.models import Customer
-from portal.domain.people.recipients import Switch, account_language, billing_recipients
+from portal.domain.people.recipients import Switch
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
@@ -32,18 +33,10 @@ def invoices_issued(
 
 
 def _issued(document: Document, customer: Customer, shop: Shop) -> Mail | None:
-    recipients = billing_recipients(customer, Switch.NEW_INVOICE)
-    if recipients is None:
-        return None
-    return Mail(
-        name="invoice_issued",
-        category=Category.BILLING,
-        language=document.language,
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            "customer": customer.name,
-            "shop": shop.name,
+    return mail_to_account(
+        customer,
+        "invoice_issued",
+        {
             "number": document.number,
             "total_minor": document.total_minor,
             "open_minor": document.open_minor,
@@ -54,9 +47,12 @@ def _issued(document: Document, customer: Customer, shop: Shop) -> Mail | None:
             "settings_url": links.external(shop.id, "settings.index"),
             "test_mode": shop.mode.value == "test",
         },
-        attachments=[("invoice_pdf", document.id)],
+        shop=shop,
+        category=Category.BILLING,
+        switch=Switch.NEW_INVOICE,
         related=relation(document),
-        customer_id=customer.id,
+        language=document.language,
+        attachments=[("invoice_pdf", document.id)],
     )
 
 
@@ -68,18 +64,10 @@ def credit_note_issued(
     In the account's language of today, whatever the invoice was in. None where everybody switched it off, and where no
     mail can go to their address: the note holds all the same.
     """
-    recipients = billing_recipients(customer, Switch.NEW_INVOICE)
-    if recipients is None:
-        return None
-    mail = Mail(
-        name="credit_note_issued",
-        category=Category.BILLING,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            "customer": customer.name,
-            "shop": shop.name,
+    mail = mail_to_account(
+        customer,
+        "credit_note_issued",
+        {
             "number": credit_note.number,
             "invoice": invoice.number,
             "total_minor": credit_note.total_minor,
@@ -92,12 +80,14 @@ def credit_note_issued(
             "settings_url": links.external(shop.id, "settings.index"),
             "test_mode": shop.mode.value == "test",
         },
-        attachments=[("invoice_pdf", credit_note.id)],
+        shop=shop,
+        category=Category.BILLING,
+        switch=Switch.NEW_INVOICE,
         related=relation(credit_note),
-        customer_id=customer.id,
+        attachments=[("invoice_pdf", credit_note.id)],
     )
     try:
-        return mailer.queue(mail, now=now)
+        return mailer.queue(mail, now=now) if mail is not None else None
     except BadAddress:
         log.warning("credit note %s: the mail about it has no address that it could go to", credit_note.id)
         return None

@@ -13,15 +13,16 @@ from flask_babel import gettext as _
 
 from portal.core import clock, links, mailer
 from portal.core.letter import BadAddress
-from portal.core.mailer import Category, Mail, MailMessage, MailState
+from portal.core.mailer import Category, MailMessage, MailState
 from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.links import relation
 from portal.domain.invoices.models import Document
 from portal.domain.payments import queries
 from portal.domain.payments.actions import credit_used, payment_paid
 from portal.domain.payments.models import Payment
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import Switch, account_language, billing_recipients
+from portal.domain.people.recipients import Switch, account_language
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.shops.queries import get_shop
 from portal.extensions import db
@@ -177,35 +178,28 @@ def _confirmation(
     method: Any = None,
 ) -> MailMessage | None:
     customer = get_customer(customer_id)
-    recipients = billing_recipients(customer, Switch.PAYMENT_CONFIRMATION)
-    if recipients is None:
-        return None
     language = account_language(customer, shop)
     with force_locale(language):
         said = {"numbers": _named(documents), **({} if method is None else {"method": str(method)})}
-    return mailer.queue(
-        Mail(
-            name=name,
-            category=Category.BILLING,
-            language=language,
-            to=recipients.to,
-            cc=recipients.cc,
-            context={
-                "customer": customer.name,
-                "shop": shop.name,
-                "several": len(documents) > 1,
-                "open_minor": sum(document.open_minor for document in documents),
-                "invoice_url": _page_of(documents, shop.id),
-                "settings_url": links.external(shop.id, "settings.index"),
-                "test_mode": shop.mode is Mode.TEST,
-                **context,
-                **said,
-            },
-            related=related,
-            customer_id=customer.id,
-        ),
-        now=now,
+    mail = mail_to_account(
+        customer,
+        name,
+        {
+            "several": len(documents) > 1,
+            "open_minor": sum(document.open_minor for document in documents),
+            "invoice_url": _page_of(documents, shop.id),
+            "settings_url": links.external(shop.id, "settings.index"),
+            "test_mode": shop.mode is Mode.TEST,
+            **context,
+            **said,
+        },
+        shop=shop,
+        category=Category.BILLING,
+        switch=Switch.PAYMENT_CONFIRMATION,
+        related=related,
+        language=language,
     )
+    return mailer.queue(mail, now=now) if mail is not None else None
 
 
 def _named(documents: Sequence[Document]) -> str:

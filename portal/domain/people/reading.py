@@ -12,12 +12,11 @@ import sqlalchemy as sa
 from portal.core import mailer
 from portal.core.errors import NotFound
 from portal.core.mailer import Category, Mail, MailMessage
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.models import Customer
 from portal.domain.people.recipients import (
     Switch,
     account_language,
-    account_recipients,
-    billing_recipients,
     staff_recipients,
 )
 from portal.domain.shops.queries import get_shop
@@ -80,25 +79,12 @@ def mail_account(
     ``category`` is ACCOUNT or BILLING and says which contacts get copies; ``switch`` is the switch that stops it. The
     context has ``customer`` and ``shop``, their names, too. Raises as ``mailer.queue`` does; the caller commits.
     """
-    choose = {Category.ACCOUNT: account_recipients, Category.BILLING: billing_recipients}
-    if category not in choose:
-        raise ValueError("a mail to an account is Category.ACCOUNT or Category.BILLING")
     customer = _row(customer_id)
     shop = get_shop(customer.shop_id)
-    recipients = choose[category](customer, switch)
-    if recipients is None:
-        return None
-    mail = Mail(
-        name=name,
-        category=category,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={"customer": customer.name, "shop": shop.name, **context},
-        related=related,
-        customer_id=customer.id,
+    mail = mail_to_account(
+        customer, name, context, shop=shop, category=category, switch=switch, related=related
     )
-    return mailer.queue(mail, now=now)
+    return mailer.queue(mail, now=now) if mail is not None else None
 
 
 def mail_staff(

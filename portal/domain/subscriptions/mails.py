@@ -12,8 +12,9 @@ from portal.core import links, locale, mailer
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.invoices.models import Document
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import Switch, account_language, account_recipients, staff_recipients
+from portal.domain.people.recipients import Switch, account_language, staff_recipients
 from portal.domain.shops.queries import get_shop
 from portal.domain.subscriptions.intervals import interval_text
 from portal.domain.subscriptions.models import Subscription
@@ -141,18 +142,10 @@ def _tell(
     mail: str, subscription: Subscription, switch: Switch | None, said: dict[str, Any], *, now: datetime
 ) -> MailMessage | None:
     customer, shop = get_customer(subscription.customer_id), get_shop(subscription.shop_id)
-    recipients = account_recipients(customer, switch)
-    if recipients is None:
-        return None
-    wanted = Mail(
-        name=mail,
-        category=Category.ACCOUNT,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            "customer": customer.name,
-            "shop": shop.name,
+    wanted = mail_to_account(
+        customer,
+        mail,
+        {
             "name": subscription.name,
             "currency": subscription.currency,
             "page_url": links.external(shop.id, "subscriptions.show", public_id=subscription.public_id),
@@ -160,9 +153,13 @@ def _tell(
             "test_mode": shop.mode.value == "test",
             **said,
         },
+        shop=shop,
+        category=Category.ACCOUNT,
+        switch=switch,
         related=f"subscription:{subscription.public_id}",
-        customer_id=customer.id,
     )
+    if wanted is None:
+        return None
     return next(iter(_queue([wanted], subscription, now=now)), None)
 
 

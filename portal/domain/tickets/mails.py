@@ -15,12 +15,12 @@ from flask_babel import force_locale
 from portal.core import links, mailer, markdown, reply_address
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
+from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import (
     Recipients,
     Switch,
     account_language,
-    account_recipients,
     contact_recipients,
     staff_recipients,
 )
@@ -198,28 +198,22 @@ def _tell_account(
     name: str, ticket: Ticket, switch: Switch | None, said: Mapping[str, Any], *, now: datetime
 ) -> MailMessage | None:
     customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
-    recipients = account_recipients(customer, switch)
-    if recipients is None:
-        return None
-    mail = Mail(
-        name=name,
-        category=Category.ACCOUNT,
-        language=account_language(customer, shop),
-        to=recipients.to,
-        cc=recipients.cc,
-        context={
-            "customer": customer.name,
-            "shop": shop.name,
+    mail = mail_to_account(
+        customer,
+        name,
+        {
             "number": ticket.number,
             "subject_line": ticket.subject,
             "by_mail": reply_address.inbox() is not None,
             "ticket_url": links.external(shop.id, "support.show", public_id=ticket.public_id),
             **said,
         },
+        shop=shop,
+        category=Category.ACCOUNT,
+        switch=switch,
         related=f"ticket:{ticket.public_id}",
-        customer_id=customer.id,
     )
-    return next(iter(_queue([mail], ticket, now=now)), None)
+    return next(iter(_queue([mail], ticket, now=now)), None) if mail is not None else None
 
 
 def _tell_staff(
