@@ -1,10 +1,11 @@
 """An invoice of nobody: rendered once before the forks, so that no customer's PDF is the first of its process.
 
-And the newest invoice that there is, rendered once by each worker that builds PDFs, and thrown away.
+And each worker that builds PDFs reads the newest invoice that there is, and throws it away.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 from datetime import date
 from decimal import Decimal
@@ -12,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
+from PIL import Image
 
-from portal.core import epc, pdf
+from portal.core import database, epc, pdf
 from portal.core.locale import LANGUAGES
 from portal.core.tenancy import every_shop, shop_scope
 from portal.domain.invoices import rendering
@@ -40,11 +42,13 @@ def render(app: Flask) -> None:
 
 
 def rehearse(app: Flask) -> None:
-    """What a job reads and renders, of the newest document of all shops: statements compiled, its logo decoded.
+    """Reads what a job reads, of the newest document of all shops: so the statements of the first job are compiled.
 
-    Nothing is written and nothing kept. What stands in its way is written down, and the worker starts without it.
+    It is not rendered: one that cannot be must not meet every worker that starts. Nothing is written. What stands in
+    the way is written down, and the worker starts without it.
     """
     with app.app_context():
+        database.set_reading(True)
         try:
             with every_shop():
                 newest = sa.select(Document.id, Document.shop_id).where(Document.number.is_not(None))
@@ -53,13 +57,12 @@ def rehearse(app: Flask) -> None:
                 with shop_scope(found.shop_id):
                     document = db.session.get_one(Document, found.id)
                     rendering.find_file(document, document.language)
-                    context = rendering.document_context(document, get_shop(found.shop_id), document.language)
-                    db.session.rollback()
-                    pdf.render("pdf/invoice.html", context, locale=document.language)
+                    rendering.document_context(document, get_shop(found.shop_id), document.language)
         except Exception:
-            log.exception("the newest document could not be rendered; the worker starts without it")
+            log.exception("the newest document could not be read; the worker starts without it")
         finally:
             db.session.rollback()
+            database.set_reading(False)
 
 
 def _context() -> dict[str, Any]:
@@ -128,5 +131,12 @@ def _context() -> dict[str, Any]:
             "debit": None,
         },
         "notes": [],
-        "brand": {"accent": "#1f5fae", "text": "#1f5fae", "logo": None},
+        "brand": {"accent": "#1f5fae", "text": "#1f5fae", "logo": _logo()},
     }
+
+
+def _logo() -> bytes:
+    """A picture like a shop's, so that what decodes those is loaded too."""
+    file = io.BytesIO()
+    Image.new("RGBA", (240, 56), "#1f5fae80").save(file, "PNG")
+    return file.getvalue()
