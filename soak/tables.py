@@ -22,6 +22,9 @@ from soak.mutation import PROJECT, Group
 
 #: How long the tests of one change may take; one that hangs was noticed.
 SECONDS = 300
+#: How pytest ends when all tests passed, some failed, or a changed module could not be imported. Whatever hangs is
+#: ended by a signal.
+_TOLD = (0, 1, 2)
 #: What the portal and its tests use from elsewhere.
 LOADED_BEFORE = (
     "argon2", "babel.numbers", "flask", "flask_babel", "flask_limiter", "flask_login", "flask_mail", "flask_migrate",
@@ -157,6 +160,11 @@ def try_tables(group: Group, processes: int) -> tuple[int, list[str]]:
     assert not any(name.split(".")[0] == "portal" for name in sys.modules), (
         "a fork would keep the unchanged module"
     )
+    # Of tests that fail already, or find nothing to run, nothing follows: first each module as it is.
+    for path in group.modules:
+        as_it_is = Change(path, "as it is", (PROJECT / path).read_text(encoding="utf-8"))
+        if (status := os.waitpid(_start(as_it_is, group), 0)[1]) != 0:
+            raise RuntimeError(f"the tests of {path} end with {status} without any change")
     waiting = [change for path in group.modules for change in changes_of(path)]
     made, survived, running = len(waiting), list[str](), dict[int, Change]()
     while waiting or running:
@@ -165,6 +173,8 @@ def try_tables(group: Group, processes: int) -> tuple[int, list[str]]:
             running[_start(change, group)] = change
         pid, status = os.wait()
         change = running.pop(pid)
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) not in _TOLD:
+            raise RuntimeError(f"pytest ended with {os.WEXITSTATUS(status)} for {change.name}")
         if status == 0:
             survived.append(change.name)
             print(f"not noticed: {change.name}", file=sys.stderr, flush=True)

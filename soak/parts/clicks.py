@@ -273,6 +273,8 @@ def log_in(part: Part, scene: Scene, where: str) -> None:
     cookies = {
         value for each in visitors for name, value in each.cookies.items() if name.endswith("loket_person")
     }
+    if not seen["303"]:
+        wrong.append("nobody got in")
     if len(cookies) != seen["303"]:
         wrong.append(f"{len(cookies)} sessions for {seen['303']} log-ins")
     part.row(f"log in ({where}): a session each", told(seen), wrong)

@@ -40,7 +40,8 @@ def run(seed: int) -> Part:
                     pages += found.pages
                     wrong += found.wrong
                     pages += refused(made, found, language, setup=empty)
-        part.row("the crawl gets an answer everywhere", f"{len(pages)} pages", wrong)
+        wrong += [f"{page.status} at {page.path} as {page.who}" for page in pages if page.status >= 500]
+        part.row("the crawl gets an answer everywhere, and never a 500", f"{len(pages)} pages", wrong)
         # What is put into a page later is judged there.
         different = {page.html: page for page in pages if page.html.lstrip().lower().startswith("<!doctype")}
         (folder / "pages").mkdir()

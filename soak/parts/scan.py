@@ -69,7 +69,7 @@ def _scan(part: Part, scanner: list[str], demo: Installation, folder: Path, who:
     options = [
         "-u", f"{demo.url}/", "--scope", "domain", "-m", ",".join(ATTACKS), "-l", "2",
         "-f", "json", "-o", str(report),
-        "--flush-session", "--no-bugreport", "-v", "0", "--max-files-per-dir", "8",
+        "--flush-session", "--no-bugreport", "-v", "1", "--max-files-per-dir", "8",
         "--max-scan-time", str(CRAWL),
         "--max-attack-time", str(ATTACK), "--tasks", "4", "-dr", "1",
         "--store-session", str(folder / f"kept-{who}"),
@@ -86,6 +86,7 @@ def _scan(part: Part, scanner: list[str], demo: Installation, folder: Path, who:
         return
     found: dict[str, Any] = json.loads(report.read_text())
     pages = found["infos"].get("crawled_pages_nbr", 0)
+    cut = [line for line in done.stdout.splitlines() if "Max attack time" in line or "Max scan time" in line]
     told = [
         f"{kind}: {each['info']} at {each['method']} {each['path']} {each.get('parameter') or ''}"
         for heading in ("vulnerabilities", "anomalies")
@@ -94,9 +95,14 @@ def _scan(part: Part, scanner: list[str], demo: Installation, folder: Path, who:
         if not _expected(kind, each["info"])
     ]
     short = told if pages else ["it found no page"]
-    part.row(
-        f"a scanner {_as(who)} finds nothing", f"{len(ATTACKS)} attacks on {pages} pages and forms", short
-    )
+    if done.returncode:
+        short.append(f"it ended with {done.returncode}: {done.stderr[-300:]}")
+    if who and not _is_in(demo.url, who, cookie):
+        short.append("the session had ended before the scan did")
+    counts = f"{len(ATTACKS)} attacks on {pages} pages and forms"
+    if cut:
+        counts += f", {len(cut)} of them ended by the time they have"
+    part.row(f"a scanner {_as(who)} finds nothing", counts, short)
 
 
 def _as(who: str) -> str:
@@ -105,6 +111,13 @@ def _as(who: str) -> str:
 
 def _expected(kind: str, info: str) -> bool:
     return any(kind == known and word in info for known, word in WITHOUT_TLS)
+
+
+def _is_in(url: str, who: str, cookie: str) -> bool:
+    """Whether these cookies still open the page of somebody who is logged in."""
+    home = "/office" if who == OWNER else "/customer"
+    answer = build_opener().open(Request(url + home, headers={"Cookie": cookie}))
+    return bool(answer.url == url + home)
 
 
 def _log_in(url: str, who: str) -> str:

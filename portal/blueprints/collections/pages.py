@@ -100,8 +100,9 @@ def _meaning(case: CaseFacts, today: date) -> str:
     last = locale.date(ends_on, language(), "long")
     if ends_on < today:
         said = _(
-            "You got a formal notice on %(date)s. It gave you until %(last)s to pay without extra costs. The shop may"
-            " add collection fees from now on; as long as it has not, what you see here is all there is to pay.",
+            "You got a formal notice on %(date)s. You could pay without extra costs up to and including %(last)s. The"
+            " shop may add collection fees from now on; as long as it has not, what you see here is all there is to"
+            " pay.",
             date=sent,
             last=last,
         )

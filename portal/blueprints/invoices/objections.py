@@ -24,6 +24,9 @@ from portal.domain.tickets import disputes, refunds
 from portal.domain.tickets.actions import Said
 from portal.extensions import db
 
+#: Of the subject of a ticket.
+LONGEST = 200
+
 
 @bp.route("/<public_id>/refund", methods=["GET", "POST"])
 @needs(Permission.INVOICES_REFUND)
@@ -185,8 +188,14 @@ def _lines(document: Document) -> list[tuple[str, Any]]:
 def _subject(document: Document, position: int | None) -> str:
     if position is None:
         return str(_("Objection to invoice %(number)s", number=document.number))
-    line = pages.line_name(document, position)
-    return str(_("Objection to invoice %(number)s: %(line)s", number=document.number, line=line))[:200]
+
+    def said(longest: int) -> str:
+        line = pages.line_name(document, position, longest=longest)
+        return str(_("Objection to invoice %(number)s: %(line)s", number=document.number, line=line))
+
+    whole = said(LONGEST)
+    # Of a long one the description is cut: an amount that is cut reads as another amount.
+    return whole if len(whole) <= LONGEST else said(LONGEST - len(said(0)))
 
 
 def _back(document: Document) -> ResponseReturnValue:

@@ -267,11 +267,16 @@ def _dispute(document: Document, also: dict[str, Any], membership: MembershipInf
     return SimpleNamespace(url=url_for("invoices.dispute", public_id=document.public_id), since=None)
 
 
-def line_name(document: Document, position: int) -> str:
-    """A line in words, with what it comes to as the page shows it."""
+def line_name(document: Document, position: int, *, longest: int = 1000) -> str:
+    """A line in words, so many letters of them at most, with what it comes to as the page shows it."""
     line = next(line for line in document.lines if line.position == position)
     minor = line.gross_minor if document.prices_include_vat else line.net_minor
-    return f"{line.description} ({locale.money(minor, document.currency, language())})"
+    words = (
+        line.description
+        if len(line.description) <= longest
+        else f"{line.description[: max(0, longest - 1)]}…"
+    )
+    return f"{words} ({locale.money(minor, document.currency, language())})"
 
 
 #: What the shop's answer to an objection came to, and in which tone that is told.

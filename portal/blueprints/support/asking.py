@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from flask import request, url_for
@@ -80,16 +81,26 @@ def _ask_for_more(form: NewTicketForm) -> None:
         )
 
 
-def begins_elsewhere(about: Related | None, account: MembershipInfo) -> list[tuple[Any, str]]:
-    """What of an invoice begins on pages of its own, and what can be begun now: label and address of each."""
+@dataclass(frozen=True)
+class Elsewhere:
+    """What of an invoice begins on pages of its own, where that can be begun now: the addresses, or None."""
+
+    object_url: str | None
+    refund_url: str | None
+
+
+def begins_elsewhere(about: Related | None, account: MembershipInfo) -> Elsewhere | None:
+    """The pages on which what an invoice asks for begins; None where there is none for this role now."""
     if about is None or about.kind is not Kind.INVOICE:
-        return []
-    ways: list[tuple[Any, str]] = []
-    if account.can(Permission.INVOICES_DISPUTE) and disputes.may_be_opened(about.id):
-        ways.append((_("Object to this invoice"), url_for("invoices.dispute", public_id=about.public_id)))
-    if account.can(Permission.INVOICES_REFUND) and refunds.may_be_asked(about.id):
-        ways.append((_("Request refund"), url_for("invoices.refund", public_id=about.public_id)))
-    return ways
+        return None
+    may_object = account.can(Permission.INVOICES_DISPUTE) and disputes.may_be_opened(about.id)
+    may_ask = account.can(Permission.INVOICES_REFUND) and refunds.may_be_asked(about.id)
+    if not may_object and not may_ask:
+        return None
+    return Elsewhere(
+        url_for("invoices.dispute", public_id=about.public_id) if may_object else None,
+        url_for("invoices.refund", public_id=about.public_id) if may_ask else None,
+    )
 
 
 def wanted(form: NewTicketForm, account: MembershipInfo) -> NewTicket:

@@ -232,8 +232,8 @@ def test_each_letter_has_its_day(login: Any, on_stage: Any, ids: Any, stage: int
         (
             17,
             "consumer",
-            "on 14 December 2026. It gave you until 30 December 2026 to pay without extra costs. The shop may add "
-            "collection fees from now on; as long as it has not, what you see here is all there is to pay.",
+            "on 14 December 2026. You could pay without extra costs up to and including 30 December 2026. The shop "
+            "may add collection fees from now on; as long as it has not, what you see here is all there is to pay.",
         ),
         (16, "business", "on 15 December 2026. It says until when you can pay without extra costs."),
     ],

@@ -184,6 +184,19 @@ def test_objecting_to_a_line_with_a_file(login: Any, on_stage: Any, ids: Any, in
     assert len(tickets(on_stage)) == 1
 
 
+@pytest.mark.parametrize("length", [100, 145, 146, 160, 400])
+def test_of_a_long_line_the_words_are_cut_and_never_the_amount(
+    login: Any, on_stage: Any, invoice: Any, length: int
+) -> None:
+    page = invoice(lines=2, description="x" * length)
+    data = {"line": "2", "body": "Only one came.", "key": KEY}
+    assert login("emma", now=START).send(f"{page}/dispute", data).status_code == 303
+    (ticket,) = tickets(on_stage)
+    assert ticket.subject.endswith(" (€\N{NO-BREAK SPACE}60.50)") and len(ticket.subject) <= 200
+    assert ("…" in ticket.subject) is ("x" * length not in ticket.subject)
+    assert ticket.subject.count("x") >= min(length, 140)
+
+
 def test_a_file_that_is_not_taken(login: Any, on_stage: Any, invoice: Any) -> None:
     page = invoice()
     data = {"line": "all", "body": "Look", "files": (io.BytesIO(b"MZ\0\1"), "run.exe"), "key": KEY}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -37,6 +38,8 @@ from tests.domain.invoices.test_crediting import note_on
 
 KINDS = st.sampled_from([DocumentKind.INVOICE, DocumentKind.COLLECTION_FEE, DocumentKind.INTEREST])
 CENTS = st.integers(1, 300)
+#: How many sequences of how many steps; the soak asks for more.
+EXAMPLES, STEPS = map(int, os.environ.get("LOKET_BOOKS", "25,20").split(","))
 
 
 class Books(RuleBasedStateMachine):
@@ -166,8 +169,8 @@ def test_no_cent_is_lost(app: Flask, ids: Ids) -> None:
     run_state_machine_as_test(
         lambda: Books(app, ids),
         settings=settings(
-            max_examples=25,
-            stateful_step_count=20,
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),
