@@ -35,6 +35,10 @@ OFFICE_LISTS = {
     "customers, a search that finds none": "/customers?q=nothing-like-it",
     "tickets": "/tickets",
     "tickets that wait": "/tickets?status=waiting",
+    "tickets of a rare type": "/tickets?type=complaint",
+    "tickets of a rare priority": "/tickets?priority=urgent",
+    "tickets, a search that finds one": "/tickets?q=Question+77777",
+    "tickets, a search that finds none": "/tickets?q=nothing-like-it",
     "notifications": "/notifications",
 }
 MILLION = 1_000_000

@@ -90,6 +90,8 @@ def _fill(shop: MadeShop, invoices: int, hers: int) -> None:
     engine = sa.create_engine(shop.database_url)
     with engine.begin() as connection:
         _hand_over(connection, hers)
+        if invoices >= CROWDED:
+            _crowd(connection, invoices)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # PostgreSQL does this by itself after a while; the portal does not have SQLite do it, so neither do we.
         connection.exec_driver_sql(
@@ -132,6 +134,93 @@ def _hand_over(connection: sa.Connection, wanted: int) -> None:
         )
 
 
+#: From how many invoices on a shop also has many of everything else that the office lists.
+CROWDED = 100_000
+#: How many of each, in a hundred invoices. Of the tickets one in a hundred still runs.
+TICKETS, NOTICES, DRAFTS, NOTES, UNDER_WAY = 10, 1, 2, 2, 2
+_TICKETS = {
+    "number": "'T-' || CAST(:offset + i AS text)",
+    "customer_id": "(SELECT min(id) FROM customers WHERE email LIKE 'customer-%') + i % :customers",
+    "status": "CASE i % 100 WHEN 0 THEN 'open' WHEN 1 THEN 'rejected' ELSE 'closed' END",
+    "type": "CASE i % 1000 WHEN 0 THEN 'complaint' ELSE 'general' END",
+    "priority": "CASE i % 1000 WHEN 1 THEN 'urgent' ELSE 'medium' END",
+    "subject": "'Question ' || CAST(i AS text)",
+    "opened_by_id": "NULL",
+    "document_id": "NULL",
+    "order_id": "NULL",
+    "subscription_id": "NULL",
+    "waits_for_customer": "i % 2 = 0",
+}
+_DRAFTS = {
+    "status": "'draft'",
+    "number": "NULL",
+    "issue_date": "NULL",
+    "due_date": "NULL",
+    "reference": "''",
+    "sequence": "NULL",
+    "finalised_at": "NULL",
+    "list_state": "'unpaid'",
+}
+
+
+def _crowd(connection: sa.Connection, invoices: int) -> None:
+    """Tickets, notices, drafts, credit notes and payments under way, as many as such a shop has after some years."""
+    hundreds = invoices // 100
+    _copy(connection, "tickets", TICKETS * hundreds, _TICKETS, "last_message_at", customers=invoices // 10)
+    _copy(connection, "notices", NOTICES * hundreds, {"is_active": "i = 0"}, "starts_at")
+    crowd = (
+        "kind = 'invoice' AND customer_id >= (SELECT min(id) FROM customers WHERE email LIKE 'customer-%')"
+    )
+    _copy(connection, "documents", DRAFTS * hundreds, _DRAFTS, "created_at", where=crowd)
+    for every, offset, changes in (
+        (100 // NOTES, 1, "kind = 'credit_note', open_minor = 0, list_state = 'paid'"),
+        (
+            100 // UNDER_WAY,
+            2,
+            "list_state = 'pending', status = 'open', open_minor = total_minor, paid_minor = 0",
+        ),
+    ):
+        connection.execute(
+            sa.text(
+                f"UPDATE documents SET {changes} WHERE {crowd} AND number IS NOT NULL AND id % {every} = {offset}"
+            )
+        )
+
+
+def _copy(
+    connection: sa.Connection,
+    table: str,
+    count: int,
+    changed: Mapping[str, str],
+    at: str,
+    *,
+    where: str = "1 = 1",
+    **values: int,
+) -> None:
+    """So many copies of a table's first row, each a minute older by its column ``at``; ``i`` counts them."""
+    columns = {column["name"] for column in sa.inspect(connection).get_columns(table)} - {"id"}
+    older = {
+        "postgresql": f"t.{at} - i * interval '1 minute'",
+        "sqlite": f"strftime('%Y-%m-%d %H:%M:%S.000000', t.{at}, '-' || i || ' minutes')",
+    }[connection.dialect.name]
+    told = {at: older, **changed}
+    if "public_id" in columns:
+        told["public_id"] = (
+            "substr('copy-of-an-older-thing', 1, 22 - length(CAST(i AS text))) || CAST(i AS text)"
+        )
+    names = sorted(columns)
+    chosen = ", ".join(told.get(name, f"t.{name}") for name in names)
+    offset = int(connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) or 0)
+    connection.execute(
+        sa.text(
+            f"WITH RECURSIVE counted(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM counted WHERE i + 1 < :count) "
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {chosen} FROM counted, "
+            f"(SELECT * FROM {table} WHERE id = (SELECT min(id) FROM {table} WHERE {where})) t"
+        ),
+        {"count": count, **({"offset": 10**6 + offset} if ":offset" in chosen else {}), **values},
+    )
+
+
 def _look(url: str) -> tuple[int, int, int]:
     engine = sa.create_engine(url)
     with engine.connect() as connection:
@@ -152,8 +241,12 @@ def _python(env: Mapping[str, str], *arguments: str) -> None:
 
 def _fingerprint() -> str:
     """Changes when the schema, the demo or what is done to it here does."""
-    digest = hashlib.sha256((HERS + _LISTED).encode())
-    files = [*PROJECT.glob("migrations/versions/*.py"), *PROJECT.glob("portal/demo/*.py")]
+    digest = hashlib.sha256()
+    files = [
+        Path(__file__),
+        *PROJECT.glob("migrations/versions/*.py"),
+        *PROJECT.glob("portal/demo/*.py"),
+    ]
     for path in sorted(files):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
