@@ -14,17 +14,20 @@ from flask import (
     Response,
     abort,
     current_app,
+    flash,
     g,
     has_request_context,
     redirect,
     request,
     url_for,
 )
+from flask.sansio.app import App
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from portal.core import errorpages, links, security
+from portal.core import errorpages, kept, links, security
 from portal.core.errors import CannotStart, Conflict
 from portal.core.principals import (
     MembershipInfo,
@@ -170,7 +173,7 @@ def _check() -> Any:
         return _check_staff(rule)
     person = current_person()
     if person is None or person.selected is None:
-        return redirect(url_for("auth.login", next=links.page_address(url_for("home.index"))), 303)
+        return _to_log_in(rule, links.page_address(url_for("home.index")))
     if request.view_args or rule.is_of_objects:
         # An object's page belongs to the account of the object, which its view looks up first.
         return None
@@ -183,12 +186,26 @@ def _check_staff(rule: Rule) -> Any:
     """A role of the shop holds for every object of it, so nothing has to be looked up first."""
     staff = current_staff()
     if staff is None:
-        return redirect(
-            url_for("office.auth.login", next=links.page_address(url_for("office.home.index"))), 303
-        )
+        return _to_log_in(rule, links.page_address(url_for("office.home.index")))
     if rule.permission != OWN and not staff.can(str(rule.permission)):
         abort(403)
     return None
+
+
+def log_in_by(app: App, audience: Audience, page: Callable[[str, str], Any]) -> None:
+    """Says what answers a form that came without a session: ``page(next, kept)`` is the log-in that carries it."""
+    app.extensions.setdefault("log_in_pages", {})[audience] = page
+
+
+def _to_log_in(rule: Rule, address: str) -> Any:
+    """The log-in, with what was typed; and said, where something was sent, that it was not done."""
+    typed = kept.take()
+    if typed:
+        return current_app.extensions["log_in_pages"][rule.audience](address, typed)
+    if request.method not in READING_METHODS:
+        flash(_("You were logged out meanwhile, so nothing was changed. Log in and try again."), "info")
+    endpoint = "office.auth.login" if rule.audience is Audience.STAFF else "auth.login"
+    return redirect(url_for(endpoint, next=address), 303)
 
 
 def _own_address() -> str | None:

@@ -713,4 +713,4 @@ NOT_SHOWN = {
     "invoices.restart_several",
 }
 #: What stands in many forms and is tried in each of them.
-EVERYWHERE = {"csrf_token", "next"}
+EVERYWHERE = {"csrf_token", "next", "kept"}

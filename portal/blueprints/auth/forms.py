@@ -9,7 +9,7 @@ from wtforms import EmailField, HiddenField, PasswordField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from portal.core.forms import MailAddress, PlainText, PortalForm, text_field
+from portal.core.forms import MailAddress, PlainText, PortalForm, hidden_field, text_field
 from portal.core.links import safe_next
 from portal.domain.people import passwords
 from portal.domain.people.models import Role
@@ -67,6 +67,7 @@ class LoginForm(PortalForm):
     email = email_field("username")
     password = password_field(_l("Password"), "current-password")
     next = HiddenField(filters=[lambda address: safe_next(address, "")])
+    kept = hidden_field()
 
 
 class RegisterForm(PortalForm):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from flask import current_app, flash, redirect, render_template, request, session, url_for
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.auth import bp, limits
 from portal.blueprints.auth.forms import ForgotForm, LoginForm, RegisterForm
-from portal.core import clock, device, mailer, sessions, shops
+from portal.core import access, clock, device, kept, mailer, sessions, shops
+from portal.core.access import Audience
 from portal.core.errors import DomainError
 from portal.core.forms import checked_by_form
 from portal.core.links import safe_next
@@ -47,9 +49,25 @@ def login() -> ResponseReturnValue:
             # A failed attempt is written down too.
             db.session.commit()
             if tried.person is not None:
-                return redirect(safe_next(form.next.data, url_for("home.index")), 303)
+                home = safe_next(form.next.data, url_for("home.index"))
+                typed = kept.read(form.kept.data)
+                if typed is not None:
+                    return render_template("auth/kept.html", typed=typed, back_url=home)
+                return redirect(home, 303)
             form.refuse(DomainError(_waiting() if tried.is_waiting else _refusal()))
     return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
+
+
+@bp.record_once
+def answer_who_was_logged_out(state: BlueprintSetupState) -> None:
+    """A form without a session is answered by the log-in here."""
+    access.log_in_by(state.app, Audience.CUSTOMER, log_in_first)
+
+
+def log_in_first(address: str, typed: str) -> ResponseReturnValue:
+    """The log-in instead of a form that came without a session; it carries what was typed into that (``core.kept``)."""
+    form = LoginForm(formdata=None, next=address, kept=typed)
+    return render_template("auth/login.html", form=form), 401
 
 
 def _refusal() -> str:

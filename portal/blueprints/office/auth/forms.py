@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from portal.core.forms import MailAddress, PlainText, PortalForm, text_field
+from portal.core.forms import MailAddress, PlainText, PortalForm, hidden_field, text_field
 from portal.core.links import safe_next
 from portal.domain.people import passwords
 
@@ -42,6 +42,7 @@ class StaffLoginForm(PortalForm):
         render_kw={"autocomplete": "current-password", "maxlength": passwords.LONGEST},
     )
     next = HiddenField(filters=[lambda address: in_office(address, "")])
+    kept = hidden_field()
 
 
 def in_office(address: str | None, fallback: str) -> str:

@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 
 from portal.blueprints.office.auth import bp
 from portal.blueprints.office.auth.forms import StaffLoginForm, in_office
-from portal.core import clock, device, sessions, shops
-from portal.core.access import public
+from portal.core import access, clock, device, kept, sessions, shops
+from portal.core.access import Audience, public
 from portal.core.errors import DomainError
 from portal.core.forms import checked_by_form
 from portal.core.locale import LANGUAGES
@@ -54,10 +54,26 @@ def login() -> ResponseReturnValue:
         if not shops.may_log_in():
             form.refuse(DomainError(_("The demo can only be used on the machine that it runs on.")))
         elif _log_in(form):
-            return redirect(in_office(form.next.data, url_for("office.home.index")), 303)
+            home = in_office(form.next.data, url_for("office.home.index"))
+            typed = kept.read(form.kept.data)
+            if typed is not None:
+                return render_template("auth/kept.html", typed=typed, back_url=home)
+            return redirect(home, 303)
         else:
             form.refuse(DomainError(_refusal()))
     return render_template("office/auth/login.html", form=form), 422 if form.is_submitted() else 200
+
+
+@bp.record_once
+def answer_who_was_logged_out(state: BlueprintSetupState) -> None:
+    """A form without a session is answered by the log-in here."""
+    access.log_in_by(state.app, Audience.STAFF, log_in_first)
+
+
+def log_in_first(address: str, typed: str) -> ResponseReturnValue:
+    """The log-in instead of a form that came without a session; it carries what was typed into that (``core.kept``)."""
+    form = StaffLoginForm(formdata=None, next=in_office(address, ""), kept=typed)
+    return render_template("office/auth/login.html", form=form), 401
 
 
 def _log_in(form: StaffLoginForm) -> bool:
