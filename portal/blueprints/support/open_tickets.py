@@ -29,6 +29,7 @@ def present(row: AlertRow, here: FrameScope) -> OpenTicket:
         title=row.title,
         url=url_for("support.show", public_id=row.public_id),
         status=TicketStatus(row.word),
-        last_reply_at=row.at,
+        # Once the customer wrote again, it is they who wait.
+        last_reply_at=row.at if row.flag else None,
         waits_for_customer=row.flag,
     )

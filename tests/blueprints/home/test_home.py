@@ -267,10 +267,20 @@ def test_renewals_are_named_with_price_and_day(login: Any, on_stage: Any, ids: A
 def test_open_invoices_and_tickets_are_there_for_the_phone(login: Any, on_stage: Any, ids: Any) -> None:
     with on_stage():
         number = make_invoice(ids.emma_account, amount_minor=8470).number
-        make_ticket(ids.emma_account, status=TicketStatus.IN_REVIEW, last_staff_reply_at=START)
+        make_ticket(
+            ids.emma_account,
+            status=TicketStatus.IN_REVIEW,
+            last_staff_reply_at=START,
+            waits_for_customer=True,
+        )
+        make_ticket(
+            ids.emma_account, subject="Asked again", status=TicketStatus.IN_REVIEW, last_staff_reply_at=START
+        )
     with_cards = text(visit(login, at=START + timedelta(hours=2)))
     assert f"Invoice {number}" in with_cards
-    assert "Delivery day answered 2 hours ago In review" in with_cards
+    assert "Delivery day answered 2 hours ago Waits for you" in with_cards
+    # Whoever wrote again waits for the shop.
+    assert "Asked again In review" in with_cards
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def test_who_logs_in_with_the_address_owns_it_at_once(login: Any, on_stage: Any,
     [
         ("email", "emma@example.com", 409, "There is an account with this e-mail address already."),
         ("company", "Piet BV", 422, "Only a business has a company"),
+        ("kind", "business", 422, "Fill in the name of the company."),
         ("postal_code", "12", 422, "A postal code of this country"),
         ("vat_number", "NL1", 422, "VAT number"),
     ],
@@ -283,6 +284,7 @@ def test_two_that_edit_are_one_and_one_that_is_told(login: Any, emmas: str) -> N
     ("field", "value", "words"),
     [
         ("company", "Emma BV", "Only a business has a company"),
+        ("kind", "business", "Fill in the name of the company."),
         ("postal_code", "12", "A postal code of this country"),
         ("email", "nowhere", "This is not a complete e-mail address."),
         ("email", "books@example.org", "A contact person of this customer has this address"),

@@ -134,6 +134,7 @@ def test_the_sidebar_lists_and_counts_tickets_without_an_end(login: Any, on_stag
             status=TicketStatus.IN_REVIEW,
             last_message_at=START + timedelta(hours=9),
             last_staff_reply_at=START + timedelta(hours=9),
+            waits_for_customer=True,
         )
         for status in (TicketStatus.RESOLVED, TicketStatus.REJECTED, TicketStatus.CLOSED):
             make_ticket(ids.emma_account, subject="ended", status=status)
@@ -144,7 +145,7 @@ def test_the_sidebar_lists_and_counts_tickets_without_an_end(login: Any, on_stag
         words(element) for element in find_all(page, "aside") if element.attrib.get("id") == "sidebar"
     )
     assert "Support 4" in sidebar
-    assert "answered In review answered 2 hours ago open 2 Open open 1 Open open 0 Open" in sidebar
+    assert "answered Waits for you answered 2 hours ago open 2 Open open 1 Open open 0 Open" in sidebar
     assert "ended" not in sidebar and "of Jan" not in sidebar
 
 

@@ -71,6 +71,11 @@ class DetailsForm(PortalForm):
     vat_number = _text(_l("VAT number"), 30)
     chamber_number = _text(_l("Chamber of commerce number"), 20)
 
+    def validate_company(self, field: Any) -> None:
+        """A business has one; its invoices are made out to it."""
+        if self.kind.data == CustomerKind.BUSINESS.value and not (field.data or "").strip():
+            raise ValidationError(_l("Fill in the name of the company."))
+
     def validate_phone(self, field: Any) -> None:
         self._check(field, particulars.phone)
 

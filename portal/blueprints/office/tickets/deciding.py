@@ -62,6 +62,7 @@ PLAN = {
         NO_REASON,
         _l("Refuse it"),
         _l("You refused the plan. The customer was told."),
+        _l("We do not agree to this payment plan."),
         is_no=True,
     ),
 }
@@ -102,13 +103,18 @@ CANCELLATION = {
         ),
         _l("Reject and keep"),
         _l("The subscription goes on. The customer was told."),
+        _l("We cannot cancel your subscription."),
         is_no=True,
     ),
 }
 REFUND = Page(
-    _l("Refuse the refund"), NO_REASON, _l("Refuse it"), _l("You refused the refund. The customer was told."),
+    _l("Refuse the refund"),
+    NO_REASON,
+    _l("Refuse it"),
+    _l("You refused the refund. The customer was told."),
+    _l("We pay nothing back for this."),
     is_no=True,
-)  # fmt: skip
+)
 
 
 @bp.post("/<public_id>/files/<file_id>/grant")
@@ -212,6 +218,8 @@ def _decide(ticket: Any, page: Page, act: Callable[[str], None], *, is_open: boo
         status = 422
     else:
         try:
+            if page.is_no and page.says and not _has_reason(ticket, page, form.body.data or ""):
+                raise DomainError(NO_REASON, "body")
             if not is_open:
                 raise Conflict(_("This was decided already, or changed meanwhile. Please look again."))
             act(form.body.data or "")
@@ -225,6 +233,11 @@ def _decide(ticket: Any, page: Page, act: Callable[[str], None], *, is_open: boo
     matter = matter_of(ticket, views.staff())
     answer = render_template("office/tickets/decide.html", ticket=ticket, page=page, form=form, matter=matter)
     return answer, status
+
+
+def _has_reason(ticket: Any, page: Page, message: str) -> bool:
+    """Whether a no says more than that it is one."""
+    return message.strip().removeprefix(in_their_language(ticket, page.says)).strip() != ""
 
 
 def in_their_language(ticket: Any, words: Any) -> str:

@@ -479,6 +479,23 @@ def test_a_ticket_that_asks_for_something_else(login: Any, desk: Desk, ids: Any,
     assert login("saskia").get(f"{LIST}/{ticket}/plan/maybe").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("way", "begins"),
+    [
+        ("keep", "We cannot cancel your subscription."),
+        ("refund", "We pay nothing back for this."),
+        ("refuse_plan", "We do not agree to this payment plan."),
+    ],
+)
+def test_a_no_says_so_and_why(login: Any, desk: Desk, way: str, begins: str) -> None:
+    """The message begins with what was decided, and is not sent with that alone."""
+    saskia, address = login("saskia"), desk.address(way, desk.make(way))
+    assert begins in saskia.get(address).text
+    refused = saskia.send(address, {**DATA, "body": f" {begins} "})
+    assert refused.status_code == 422 and "Say why." in text(refused)
+    assert saskia.send(address, {**DATA, "body": f"{begins} It is too late."}).status_code == 303
+
+
 def test_in_dutch(login: Any, desk: Desk) -> None:
     page = login("saskia").get(desk.address("keep", desk.make("keep")), headers={"Accept-Language": "nl"})
     assert "Afwijzen en laten doorlopen" in text(page)
