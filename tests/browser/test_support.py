@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
-from tests.browser import steps
+from tests.browser import axe, steps
 from tests.browser.conftest import OpenWindow, crosswise
 from tests.browser.devices import DESKTOP, Device
 from tests.browser.installation import Installation
-from tests.browser.window import Window
+from tests.browser.window import PASSWORD, Window
 from tests.services import SmtpService
 
 EMMA = "emma@example.com"
@@ -61,6 +62,22 @@ def test_a_question_with_a_file_and_a_reply(
     expect(window.page.locator(".messages em")).to_have_text("cold")
     steps.wait_for_mail(smtp_server, "owner@example.com", subject, "It was cold.")
     window.shot(f"support-{'scripts' if scripts else 'plain'}")
+
+    # Logged out while one writes: what was typed is there after the log-in.
+    window.page.fill(BODY, "One more thing:\nthe butter.")
+    window.page.context.clear_cookies()
+    window.may_fail.add(urlsplit(window.page.url).path + "/reply")
+    window.page.click("#reply .btn-primary")
+    window.page.fill("input[name=email]", EMMA)
+    window.page.fill("input[name=password]", PASSWORD)
+    window.page.click("main form .btn-primary")
+    expect(window.page.locator("blockquote.kept")).to_have_text("One more thing:\nthe butter.")
+    assert not window.sideways()
+    if scripts:
+        assert not axe.findings(window.page)
+    window.shot(f"kept-{'scripts' if scripts else 'plain'}")
+    window.page.click("main form .btn-primary")
+    expect(window.page.locator(".messages > li")).to_have_count(3)
 
 
 def test_marks_and_a_preview(demo: Installation, open_window: OpenWindow) -> None:
