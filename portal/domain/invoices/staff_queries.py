@@ -10,7 +10,8 @@ from sqlalchemy.orm import joinedload
 
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
-from portal.domain.invoices.models import Document, DocumentFile
+from portal.core.tables import BigId
+from portal.domain.invoices.models import CreditEntry, Document, DocumentFile
 from portal.domain.invoices.queries import LISTED
 from portal.domain.invoices.staff_list import IN_LIST, is_draft
 from portal.domain.people.models import Customer
@@ -73,6 +74,20 @@ def list_of_customer(customer_id: int, *, mode: Mode) -> Sequence[Any]:
         .order_by(Document.issue_date.desc(), Document.id.desc())
         .limit(NEWEST)
     ).all()
+
+
+def credit_of_customer(customer_id: int, *, mode: Mode) -> list[tuple[int, str]]:
+    """The credit of a customer: minor units and their currency, of each in which there is some."""
+    # Cast, as PostgreSQL adds whole numbers up to a decimal.
+    credit = sa.cast(sa.func.sum(CreditEntry.amount_minor), BigId)
+    rows = db.session.execute(
+        sa.select(credit, CreditEntry.currency)
+        .where(CreditEntry.customer_id == customer_id, CreditEntry.mode == mode)
+        .group_by(CreditEntry.currency)
+        .having(credit != 0)
+        .order_by(CreditEntry.currency)
+    )
+    return [(minor, currency) for minor, currency in rows]
 
 
 def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Customer, DocumentFile | None]:

@@ -22,6 +22,7 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.invoices.queries import LISTED
+from portal.domain.invoices.refunded import refunded_minor
 from portal.domain.payments.models import Payment, Refund, RefundStatus
 from portal.domain.tickets import mails
 from portal.domain.tickets.actions import (
@@ -50,7 +51,7 @@ def refundable_minor(document_id: Any) -> sa.ColumnElement[int]:
     Never more than what is not credited yet and the credit of its notes that is still there: what was spent or paid
     out is gone.
     """
-    paid, left = _paid_minor(document_id), _not_credited_minor(document_id) + _credit_left_minor(document_id)
+    paid, left = _paid_minor(document_id), _not_credited_minor(document_id) + credit_left_minor(document_id)
     return sa.case((paid < left, paid), else_=left)
 
 
@@ -60,10 +61,13 @@ def _not_credited_minor(document_id: Any) -> sa.ColumnElement[int]:
     return total - noted_minor(document_id)
 
 
-def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
-    """What its credit notes gave, up to the customer's credit: the ledger does not say which of it was spent."""
+def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
+    """What the credit notes of a document gave and was not paid out about it, for a statement.
+
+    Up to the customer's credit: the ledger does not say which of it was spent.
+    """
     whole, note, entry = aliased(Document), aliased(Document), aliased(CreditEntry)
-    given = (
+    given_minor = (
         sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
         .join(note, note.id == CreditEntry.document_id)
         # Less what they took off it after all, once a payment of it was taken back.
@@ -86,7 +90,8 @@ def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
         .where(whole.id == document_id)
         .scalar_subquery()
     )
-    return sa.case((balance <= 0, 0), (balance < given, balance), else_=given)
+    given = given_minor - refunded_minor(document_id)
+    return sa.case((sa.or_(balance <= 0, given <= 0), 0), (balance < given, balance), else_=given)
 
 
 def _paid_minor(document_id: Any) -> sa.ScalarSelect[int]:

@@ -16,8 +16,9 @@ from portal.core.audit import AuditEntry
 from portal.core.errors import Conflict, DomainError
 from portal.core.mail_message import MailMessage
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import taking_back
+from portal.domain.invoices import refunded, taking_back
 from portal.domain.invoices.models import CreditEntry, CreditUse
+from portal.domain.invoices.refunded import Refunded
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import paying_out, refunds
@@ -157,6 +158,30 @@ def test_who_gets_no_mails_about_payments_is_told_that_there_is_an_answer(
         setattr(db.session.get_one(Customer, scene.emma_account), name, value)
     assert pay(scene, ticket.id)
     assert mails() == (["ticket_answered"] if "email" not in change else [])
+
+
+def test_what_was_paid_out_is_told_and_other_credit_is_not_taken_for_it(scene: Ids) -> None:
+    """Credit from elsewhere does not make an invoice refundable whose own was paid out."""
+    ticket = wanted(scene)
+    document_id = ticket.document_id or 0
+    other = make_invoice(scene.emma_account, amount_minor=100)
+    book(attempt(scene.emma_account, (other, 100)), 6100)
+    assert paying_out.credit_about(document_id) == paying_out.Credit(10900, 4900)
+    assert refunded.list_refunded(document_id) == []
+    assert pay(scene, ticket.id)
+    assert paying_out.credit_about(document_id) == paying_out.Credit(6000, 0)
+    assert db.session.scalar(sa.select(refunds.refundable_minor(document_id))) == 0
+    assert db.session.scalar(sa.select(refunded.refunded_minor(document_id))) == 4900
+    told = Refunded(START, 4900, START.date(), "NL91", ticket.id)
+    assert refunded.list_refunded(document_id) == [told]
+    assert refunded.of_ticket([told], ticket.id) == [told] and refunded.of_ticket([told], ticket.id + 1) == []
+
+
+def test_more_than_its_own_credit_leaves_nothing_below_zero(scene: Ids) -> None:
+    ticket = wanted(scene)
+    book(attempt(scene.emma_account, (make_invoice(scene.emma_account, amount_minor=100), 100)), 6100)
+    assert pay(scene, ticket.id, replace(PAID, amount_minor=10000))
+    assert paying_out.credit_about(ticket.document_id or 0) == paying_out.Credit(900, 0)
 
 
 def test_two_colleagues_at_once_pay_once(here: tuple[Flask, Ids]) -> None:

@@ -17,12 +17,12 @@ from portal.core.errors import Conflict, DomainError
 from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
 from portal.domain.collections import reminding
-from portal.domain.invoices import taking_back
+from portal.domain.invoices import booking, taking_back
 from portal.domain.invoices.actions import send_again
 from portal.domain.invoices.crediting import creditable
 from portal.domain.invoices.models import DocumentStatus
 from portal.domain.invoices.taking_back import Part
-from portal.domain.payments.models import PaymentMethodKind
+from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.extensions import db
@@ -90,7 +90,7 @@ def pay(public_id: str) -> ResponseReturnValue:
         status = 422
     else:
         try:
-            register(
+            payment = register(
                 found.document.id,
                 Received(
                     amount_minor=money.parse_amount(
@@ -105,8 +105,9 @@ def pay(public_id: str) -> ResponseReturnValue:
                 now=clock.now(),
                 actor=loading.actor(),
             )
+            said = _booked(payment)
             db.session.commit()
-            flash(_("The payment is booked."), "success")
+            flash(said, "success")
             return redirect(url_for("office.invoices.show", public_id=public_id), 303)
         except DomainError as error:
             status = _undo(form, error)
@@ -115,6 +116,19 @@ def pay(public_id: str) -> ResponseReturnValue:
         "office/invoices/payment.html", form=form, document=found.document, title=_title(found)
     )
     return page, status
+
+
+def _booked(payment: Payment) -> str:
+    """What was booked, and what of it became credit: more than what was open."""
+    amount = locale.money(payment.received_minor, payment.currency, language())
+    credit_minor = booking.credit_of_payment(payment.id)
+    if credit_minor <= 0:
+        return _("%(amount)s is booked.", amount=amount)
+    return _(
+        "%(amount)s is booked. %(credit)s of it was more than what was open, and is the customer’s credit now.",
+        amount=amount,
+        credit=locale.money(credit_minor, payment.currency, language()),
+    )
 
 
 @bp.route("/<public_id>/credit", methods=["GET", "POST"])

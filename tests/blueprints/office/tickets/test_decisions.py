@@ -16,7 +16,7 @@ from portal.core.mail_message import MailMessage
 from portal.domain.collections.models import CaseStatus, PaymentPlan, PlanStatus
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices import booking
-from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentKind
+from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.orders.models import Download
 from portal.domain.people.models import Customer, Person, Staff, StaffRole
 from portal.domain.shops.models import Mode
@@ -34,8 +34,9 @@ from portal.domain.tickets.models import (
 )
 from portal.extensions import db
 from tests.cast import make_invoice
+from tests.domain.invoices.paying import attempt, book
 from tests.page_client import find_all, parse, text_of
-from tests.rows import make_billed, make_case, make_download, make_order, make_ticket
+from tests.rows import make_billed, make_case, make_credit_note, make_download, make_order, make_ticket
 from tests.statements import counted
 
 LIST = "/office/tickets"
@@ -101,14 +102,8 @@ class Desk:
                 invoice = make_invoice(ids.emma_account)
                 ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
                 if way == "pay_out":
-                    entry = CreditEntry(
-                        mode=Mode.TEST,
-                        customer_id=ids.emma_account,
-                        currency="EUR",
-                        amount_minor=4900,
-                        use=CreditUse.CREDIT_NOTE,
-                    )
-                    db.session.add(entry)
+                    book(attempt(ids.emma_account, (invoice, 12100)), 12100)
+                    make_credit_note(invoice, 4900)
             return f"{LIST}/{ticket.public_id}"
 
     def address(self, way: str, ticket: str) -> str:
@@ -442,13 +437,65 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
     )
     with desk.on_stage():
         assert booking.credit_balance(ids.emma_account, mode=Mode.TEST, currency="EUR") == 0
+    sections = find_all(parse(saskia.get(ticket).text), "section")
+    panel = text_of(next(each for each in sections if each.attrib.get("id") == "matter"))
+    assert re.search(r"Paid out\s*€ 49.00\s*Paid on\s*2 January 2026\s*Reference\s*NL91", panel)
+    assert "Can be refunded" not in panel and address not in saskia.get(ticket).text
+    # A reply opens it again: what was paid out stays, and what more can be is asked anew.
+    with desk.on_stage():
+        desk.ticket(ticket).status = TicketStatus.OPEN
+    again = text(saskia.get(ticket))
+    assert re.search(r"Paid out\s*€ 49.00", again) and re.search(r"Can be refunded\s*€ 72.00", again)
+
+
+def test_a_request_that_ended_without_money_has_no_panel(login: Any, desk: Desk) -> None:
+    ticket, saskia = desk.make("pay_out"), login("saskia")
+    saskia.send(desk.address("refund", ticket), DATA)
+    assert desk.status(ticket) is TicketStatus.REJECTED and 'id="matter"' not in saskia.get(ticket).text
+
+
+@pytest.mark.parametrize(("other", "amount"), [(0, "49.00"), (6000, "49.00")])
+def test_what_is_paid_out_begins_with_the_credit_of_this_invoice(
+    login: Any, desk: Desk, ids: Any, other: int, amount: str
+) -> None:
+    ticket = desk.make("pay_out")
+    with desk.on_stage():
+        _more_credit(ids, other)
+    page = login("saskia").get(desk.address("pay_out", ticket))
+    fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(page.text), "input")[1:]}
+    assert fields["amount"] == amount
+    if other:
+        assert "which is € 109.00. Of it € 49.00 came from credit notes on this invoice." in text(page)
+        # No more than all of it, and no less is allowed.
+        sent = login("saskia").send(desk.address("pay_out", ticket), {**DATA, "amount": "109.00"})
+        assert sent.status_code == 303 and desk.status(ticket) is TicketStatus.RESOLVED
+    else:
+        assert "At most the customer’s credit: € 49.00." in text(page)
+
+
+def test_credit_of_something_else_is_not_filled_in(login: Any, desk: Desk, ids: Any) -> None:
+    ticket, saskia = desk.make("refund"), login("saskia")
+    with desk.on_stage():
+        _more_credit(ids, 6000)
+    shown = saskia.get(ticket)
+    assert "Make the credit note first" in text(shown) and re.search(r"Credit in all\s*€ 60.00", text(shown))
+    page = saskia.get(f"{ticket}/refund/paid")
+    fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(page.text), "input")[1:]}
+    assert not fields["amount"] and "Nothing of it came from credit notes on this invoice." in text(page)
+
+
+def _more_credit(ids: Any, minor: int) -> None:
+    """Credit that came from paying another invoice too much."""
+    if minor:
+        other = make_invoice(ids.emma_account)
+        book(attempt(ids.emma_account, (other, 12100)), 12100 + minor)
 
 
 def test_without_credit_the_page_says_what_comes_first(login: Any, desk: Desk) -> None:
     ticket, saskia = desk.make("refund"), login("saskia")
     shown = saskia.get(ticket)
     assert "Make the credit note first" in text(shown) and "/refund/paid" not in shown.text
-    assert "Paid out…" not in text(shown) and "Customer’s credit" not in text(shown)
+    assert "Paid out…" not in text(shown) and "Credit in all" not in text(shown)
     page = saskia.get(f"{ticket}/refund/paid")
     assert page.status_code == 200 and "no credit to pay out. Make a credit note first." in text(page)
     assert 'name="amount"' not in page.text and "/credit?ticket=" in page.text
@@ -459,7 +506,7 @@ def test_with_credit_it_can_be_paid_out_and_the_page_says_how(login: Any, desk: 
     shown = login("saskia").get(ticket)
     assert "Make the credit note first" not in text(shown) and "Loket does not pay money out" in text(shown)
     assert shown.text.index("/refund/paid") < shown.text.index("/credit?ticket="), "the next step first"
-    assert re.search(r"Customer’s credit\s*€ 49.00", text(shown))
+    assert re.search(r"Credit of this invoice\s*€ 49.00\s*Credit in all\s*€ 49.00", text(shown))
     assert "/refund/paid" not in login("kees").get(ticket).text
 
 
