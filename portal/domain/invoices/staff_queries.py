@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
 from portal.core.tables import BigId
+from portal.domain.invoices import numbers
 from portal.domain.invoices.models import CreditEntry, Document, DocumentFile
 from portal.domain.invoices.queries import LISTED
 from portal.domain.invoices.staff_list import IN_LIST, is_draft
@@ -53,7 +54,8 @@ def _late(shop_id: Any, mode: Any, today: Any) -> list[sa.ColumnElement[bool]]:
 
 
 def select_customer_by_number(number: str, *, mode: Mode) -> sa.Select[Any]:
-    """Selects whose document a number is, the whole of it; for a search of customers."""
+    """Selects whose document a number is, the whole of it, or a bank's reference; for a search of customers."""
+    number = numbers.of_reference(number) or number
     return (
         sa.select(Document.customer_id)
         .where(Document.number == number.upper(), Document.mode == mode)

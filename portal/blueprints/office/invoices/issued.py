@@ -135,9 +135,10 @@ def _booked(payment: Payment) -> str:
 @needs(StaffPermission.INVOICES_CHANGE)
 @checked_by_form
 def credit(public_id: str) -> ResponseReturnValue:
-    """A credit note on lines or parts of them: nothing is chosen beforehand, and a page asks before it is made.
+    """A credit note on lines or parts of them, and a page that asks before it is made.
 
-    Whoever came from a ticket (``ticket`` in the address) goes back to that.
+    Nothing is chosen beforehand but the ``line`` in the address, which a customer objects to. Whoever came from a
+    ticket (``ticket``) goes back to that.
     """
     found = _issued(public_id)
     left = taking_back.lines_left(found.document)
@@ -157,6 +158,8 @@ def credit(public_id: str) -> ResponseReturnValue:
                     for each in taking_back.lines_left(found.document)
                     if f"whole-{each.position}" in form
                 ]
+    elif (asked := f"whole-{request.args.get('line', '')}") in form:
+        form[asked].data = True
     left_minor = creditable(found.document)
     if left_minor == found.document.total_minor:
         form.everything.label.text = _("The whole invoice")

@@ -106,7 +106,8 @@ def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         return Matter(_("Dispute"), facts)
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE) and ticket.document_public_id is not None:
-        ways.append(_credit_way(ticket))
+        # Once there is a note, what more is to be taken back is for whoever makes the next one to say.
+        ways.append(_credit_way(ticket, line=None if dispute.is_credited else dispute.line_position))
     if staff.can(StaffPermission.TICKETS_WRITE):
         if dispute.is_credited:
             ways.append(
@@ -251,8 +252,11 @@ def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     )
 
 
-def _credit_way(ticket: Any) -> Way:
-    url = url_for("office.invoices.credit", public_id=ticket.document_public_id, ticket=ticket.public_id)
+def _credit_way(ticket: Any, line: int | None = None) -> Way:
+    """``line``: the one that is ticked on that page."""
+    url = url_for(
+        "office.invoices.credit", public_id=ticket.document_public_id, ticket=ticket.public_id, line=line
+    )
     return Way(_("Make a credit note…"), url, "receipt-refund")
 
 

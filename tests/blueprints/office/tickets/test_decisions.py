@@ -18,6 +18,7 @@ from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices import booking
 from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.orders.models import Download
+from portal.domain.payments.models import Payment
 from portal.domain.people.models import Customer, Person, Staff, StaffRole
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.cancelling import Reason
@@ -102,7 +103,9 @@ class Desk:
                 invoice = make_invoice(ids.emma_account)
                 ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
                 if way == "pay_out":
-                    book(attempt(ids.emma_account, (invoice, 12100)), 12100)
+                    source = attempt(ids.emma_account, (invoice, 12100))
+                    book(source, 12100)
+                    db.session.get_one(Payment, source.payment_id).received_minor = 12100
                     make_credit_note(invoice, 4900)
             return f"{LIST}/{ticket.public_id}"
 
@@ -529,3 +532,38 @@ def test_a_ticket_that_asks_for_something_else(login: Any, desk: Desk, ids: Any,
 def test_in_dutch(login: Any, desk: Desk) -> None:
     page = login("saskia").get(desk.address("keep", desk.make("keep")), headers={"Accept-Language": "nl"})
     assert "Afwijzen en laten doorlopen" in text(page)
+
+
+@pytest.mark.parametrize(("line", "ticked"), [(1, ["whole-1"]), (2, ["whole-2"]), (None, [])])
+def test_the_line_that_is_objected_to_is_ticked(
+    login: Any, desk: Desk, ids: Any, line: int | None, ticked: list[str]
+) -> None:
+    with desk.on_stage():
+        invoice = make_invoice(ids.emma_account, amount_minor=300, lines=3)
+        opened = disputes.open_dispute(
+            invoice.id,
+            "Too much",
+            Said("Why?"),
+            line=line,
+            customer_id=ids.emma_account,
+            author=db.session.get_one(Person, ids.emma),
+            now=clock.now(),
+        )
+        ticket = f"{LIST}/{opened.public_id}"
+    saskia = login("saskia")
+    links = [a.attrib.get("href", "") for a in find_all(parse(saskia.get(ticket).text), "a")]
+    (address,) = [link for link in links if "/credit?ticket=" in link]
+    assert ticks(saskia.get(address)) == ticked
+    # Only a suggestion: nothing is ticked of a line that is not there, or by words that are no line.
+    for strange in ("9", "1'", "everything", "-1", "²"):
+        page = saskia.get(f"{address.partition('&line=')[0]}&line={strange}")
+        assert page.status_code == 200 and ticks(page) == [], strange
+    # What was sent counts, not what the address says.
+    sent = saskia.send(address, {"quantity-3": "no number"})
+    assert sent.status_code == 422 and ticks(sent) == []
+
+
+def ticks(page: Any) -> list[str]:
+    """The boxes that are ticked."""
+    boxes = [each for each in find_all(parse(page.text), "input") if each.attrib.get("type") == "checkbox"]
+    return [each.attrib["name"] for each in boxes if "checked" in each.attrib]
