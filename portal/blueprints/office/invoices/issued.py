@@ -123,12 +123,13 @@ def _booked(payment: Payment) -> str:
     amount = locale.money(payment.received_minor, payment.currency, language())
     credit_minor = booking.credit_of_payment(payment.id)
     if credit_minor <= 0:
-        return _("%(amount)s is booked.", amount=amount)
-    return _(
+        return str(_("%(amount)s is booked.", amount=amount))
+    said = _(
         "%(amount)s is booked. %(credit)s of it was more than what was open, and is the customer’s credit now.",
         amount=amount,
         credit=locale.money(credit_minor, payment.currency, language()),
     )
+    return str(said)
 
 
 @bp.route("/<public_id>/credit", methods=["GET", "POST"])
