@@ -37,13 +37,14 @@ class Refunded:
         """The day on which the money went out, or else on which that was written down, at the shop."""
         return self.paid_on or clock.today(current_shop().time_zone, self.at)
 
-    def words(self) -> str:
-        """Its day and reference, in the reader's language."""
-        day = locale.date(self.day, language(), "medium")
-        said = [_("paid on %(date)s", date=day)]
+    def words(self) -> str | None:
+        """Its day, if it was written down on another, and its reference, in the reader's language."""
+        said = []
+        if self.day != clock.today(current_shop().time_zone, self.at):
+            said.append(_("paid on %(date)s", date=locale.date(self.day, language(), "medium")))
         if self.reference:
             said.append(_("reference %(reference)s", reference=self.reference))
-        return " · ".join(said)
+        return " · ".join(said) or None
 
 
 def list_refunded(document_id: int) -> list[Refunded]:
