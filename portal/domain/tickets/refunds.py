@@ -22,7 +22,6 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.invoices.queries import LISTED
-from portal.domain.invoices.refunded import refunded_minor
 from portal.domain.payments.models import Payment, Refund, RefundStatus
 from portal.domain.tickets import mails
 from portal.domain.tickets.actions import (
@@ -90,8 +89,32 @@ def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
         .where(whole.id == document_id)
         .scalar_subquery()
     )
-    given = given_minor - refunded_minor(document_id)
+    given = given_minor - _paid_out_minor(document_id)
     return sa.case((sa.or_(balance <= 0, given <= 0), 0), (balance < given, balance), else_=given)
+
+
+def _paid_out_minor(document_id: Any) -> sa.ScalarSelect[int]:
+    """What was paid out about a document since its first credit note: before that it was other credit."""
+    paid, noted, note = aliased(CreditEntry), aliased(CreditEntry), aliased(Document)
+    is_noted = (
+        sa.exists()
+        .where(
+            note.original_id == paid.document_id,
+            noted.document_id == note.id,
+            noted.use == CreditUse.CREDIT_NOTE,
+            noted.id < paid.id,
+        )
+        .correlate(paid)
+    )
+    return (
+        sa.select(sa.func.coalesce(-sa.func.sum(paid.amount_minor), 0))
+        .where(
+            paid.document_id == document_id,
+            paid.use.in_((CreditUse.REFUND, CreditUse.REFUND_RETURNED)),
+            is_noted,
+        )
+        .scalar_subquery()
+    )
 
 
 def _paid_minor(document_id: Any) -> sa.ScalarSelect[int]:

@@ -19,6 +19,7 @@ from portal.core.tenancy import shop_scope
 from portal.domain.invoices import refunded, taking_back
 from portal.domain.invoices.models import CreditEntry, CreditUse
 from portal.domain.invoices.refunded import Refunded
+from portal.domain.payments.models import Payment
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import paying_out, refunds
@@ -28,7 +29,7 @@ from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import ACTOR, attempt, book, credit, spend_credit
 from tests.domain.people.test_at_once import alone, at_once, here, on_postgresql
-from tests.rows import make_ticket
+from tests.rows import make_credit_note, make_ticket
 
 __all__ = ["here", "on_postgresql"]
 
@@ -175,6 +176,29 @@ def test_what_was_paid_out_is_told_and_other_credit_is_not_taken_for_it(scene: I
     told = Refunded(START, 4900, START.date(), "NL91", ticket.id)
     assert refunded.list_refunded(document_id) == [told]
     assert refunded.of_ticket([told], ticket.id) == [told] and refunded.of_ticket([told], ticket.id + 1) == []
+
+
+def test_what_was_paid_out_before_the_credit_note_was_other_credit(scene: Ids) -> None:
+    """What came in too much went back first; then the invoice was credited, and that credit is there whole."""
+    document = make_invoice(scene.emma_account, amount_minor=4900)
+    source = attempt(scene.emma_account, (document, 4900))
+    book(source, 10900)
+    db.session.get_one(Payment, source.payment_id).received_minor = 10900
+    first, second = (
+        make_ticket(scene.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
+        for _ in range(2)
+    )
+    assert paying_out.credit_about(document.id) == paying_out.Credit(6000, 0)
+    assert pay(scene, first.id, replace(PAID, amount_minor=6000))
+    make_credit_note(document, 4900)
+    assert paying_out.credit_about(document.id) == paying_out.Credit(4900, 4900)
+    refundable = sa.select(refunds.refundable_minor(document.id))
+    assert db.session.scalar(refundable) == 4900
+    assert pay(scene, second.id, replace(PAID, key="m" * 22))
+    assert (
+        paying_out.credit_about(document.id) == paying_out.Credit(0, 0) and db.session.scalar(refundable) == 0
+    )
+    assert [each.amount_minor for each in refunded.list_refunded(document.id)] == [4900, 6000]
 
 
 def test_more_than_its_own_credit_leaves_nothing_below_zero(scene: Ids) -> None:
