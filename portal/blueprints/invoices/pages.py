@@ -23,13 +23,14 @@ from portal.core.templating import language
 from portal.core.vat import TAXED
 from portal.domain.collections.planned import next_instalment
 from portal.domain.collections.queries import case_of
-from portal.domain.invoices import crediting, disputing, queries, rendering, spending, together
+from portal.domain.invoices import crediting, disputing, queries, refunded, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
+from portal.domain.invoices.refunded import Refunded
 from portal.domain.invoices.spending import Use
 from portal.domain.orders.queries import order_label
 from portal.domain.payments import choices, undoing
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
-from portal.domain.payments.queries import list_payments_of
+from portal.domain.payments.queries import PaidHere, list_payments_of
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions.queries import subscription_label
 from portal.domain.tickets import disputes, refunds
@@ -118,6 +119,7 @@ def objections(_pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnEleme
     """What of it can be refunded, and the conversations about money back and about a dispute that have no end yet."""
     return {
         "refundable_minor": refunds.refundable_minor(Document.id),
+        "refunded_minor": refunded.refunded_minor(Document.id),
         "refund_ticket": refunds.running_request(Document.id),
         "dispute_ticket": disputes.running_dispute(Document.id),
         "dispute_line": disputes.running_line(Document.id),
@@ -134,7 +136,7 @@ def invoice_page(
     """Everything ``invoices/show.html`` asks for, with the ``also`` of ``page_columns`` for the same language."""
     document, shop, also = whole.document, whole.shop, whole.also
     payments = list_payments_of(document.id)
-    history = [payment for payment, _amount in payments]
+    history = [each.payment for each in payments]
     panel = choices.panel(
         shop, document, on_link=False, history=history, credit_minor=int(also["credit_minor"])
     )
@@ -172,7 +174,10 @@ def invoice_page(
         ],
         "corrects": _corrects(document) if document.kind is DocumentKind.CREDIT_NOTE else None,
         "history": _history(
-            document, payments, spending.list_uses(document.id) if also["credit_uses"] else []
+            document,
+            payments,
+            spending.list_uses(document.id) if also["credit_uses"] else [],
+            refunded.list_refunded(document.id) if also["refunded_minor"] else [],
         ),
         "pay": _pay(document, panel, form) if may_pay and panel.ways and panel.attempt is None else None,
         **_waiting(document, under_way),
@@ -416,8 +421,8 @@ def pending_piece(document: Document) -> dict[str, Any] | None:
     return {"invoice": _facts(document), "errors": [], **_waiting(document, under_way)}
 
 
-def _under_way(payments: list[tuple[Payment, int]]) -> Payment | None:
-    return next((payment for payment, _amount in payments if payment.is_under_way), None)
+def _under_way(payments: list[PaidHere]) -> Payment | None:
+    return next((each.payment for each in payments if each.payment.is_under_way), None)
 
 
 def _waiting(document: Document, under_way: Payment | None) -> dict[str, Any]:
@@ -455,11 +460,13 @@ def errors_of(form: ChoiceForm | None) -> list[tuple[str, str | None]]:
 
 def _history(
     document: Document,
-    payments: list[tuple[Payment, int]],
+    payments: list[PaidHere],
     uses: list[Use],
+    refunds: list[Refunded],
 ) -> list[Event]:
-    events = [_payment_event(payment, amount) for payment, amount in payments]
+    events = [_payment_event(each) for each in payments]
     events += [_credit_event(document, use) for use in uses]
+    events += [_refund_event(document, refund) for refund in refunds]
     if document.finalised_at is not None:
         is_note = document.kind is DocumentKind.CREDIT_NOTE
         title = _("Credit note made") if is_note else _("Invoice issued")
@@ -467,7 +474,8 @@ def _history(
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
-def _payment_event(payment: Payment, amount: int) -> Event:
+def _payment_event(paid: PaidHere) -> Event:
+    payment, amount, credit = paid
     if payment.is_undone:
         # It was the shop's mistake, and says nothing of the customer.
         at, said = (
@@ -477,6 +485,13 @@ def _payment_event(payment: Payment, amount: int) -> Event:
         return Event(UNDONE, str(payment.method.label), said, at, amount, payment.currency)
     icon, tone = ICONS.get(payment.status, ("credit-card", None))
     detail = [str(payment.details.get(key)) for key in ("account", "holder") if payment.details.get(key)]
+    if credit > 0:
+        said = _(
+            "%(received)s received, %(credit)s became your credit",
+            received=locale.money(payment.received_minor, payment.currency, language()),
+            credit=locale.money(credit, payment.currency, language()),
+        )
+        detail.insert(0, said)
     if payment.provider_ref:
         detail.append(_("reference %(reference)s", reference=payment.provider_ref))
     return Event(
@@ -498,6 +513,17 @@ def _credit_event(document: Document, use: Use) -> Event:
     shown = PaymentStatus.PAID if use.state is AllocationState.BOOKED else PaymentStatus.REVERSED
     icon, tone = ICONS[shown]
     return Event(icon, _("Your credit"), None, use.at, use.amount_minor, document.currency, shown, tone)
+
+
+def _refund_event(document: Document, refund: Refunded) -> Event:
+    return Event(
+        "arrow-back-up",
+        _("Refunded to you"),
+        refund.words(),
+        refund.at,
+        refund.amount_minor,
+        document.currency,
+    )
 
 
 def pdf_state(

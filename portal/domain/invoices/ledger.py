@@ -16,6 +16,9 @@ from portal.domain.invoices.models import CreditEntry, CreditUse, Document
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 
+#: The audit event of a row.
+CHANGED = "credit.changed"
+
 
 @dataclass(frozen=True)
 class Account:
@@ -60,7 +63,7 @@ def write(
     about = {"payment_id": payment_id, "document_id": document_id}
     said = {key: value for key, value in about.items() if value is not None}
     audit.record(
-        "credit.changed",
+        CHANGED,
         entry,
         actor=actor,
         now=now,

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from portal.core.references import compact_rf, rf_reference
 from portal.domain.invoices.actions import PREFIXES
 from portal.domain.invoices.models import DocumentKind
 
 _NUMBER = re.compile(r"([A-Z]?)(\d{1,4})(?:(?<=\d{4})-(\d*))?", re.ASCII)
+_IN_REFERENCE = re.compile(r"([A-Z]?\d{4})(\d{4,})", re.ASCII)
 _KINDS = {prefix: kind for kind, prefix in PREFIXES.items()}
 
 #: How many digits a place in the series has at least.
@@ -63,6 +65,16 @@ def read(text: str) -> Beginning | None:
         last_year=int(years + "9" * missing),
         digits=digits,
     )
+
+
+def of_reference(text: str) -> str | None:
+    """The number that a bank's reference was made of, as a statement shows it; None for any other text."""
+    reference = compact_rf(text)
+    found = _IN_REFERENCE.fullmatch(reference[4:]) if reference is not None else None
+    if found is None:
+        return None
+    number = f"{found[1]}-{found[2]}"
+    return number if read(number) is not None and rf_reference(number) == reference else None
 
 
 def read_place(text: str) -> int | None:

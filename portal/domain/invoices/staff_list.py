@@ -12,6 +12,7 @@ from portal.core.pagination import Page, keyset
 from portal.domain.invoices.models import Document, DocumentKind, ListState
 from portal.domain.invoices.queries import LISTED
 from portal.domain.people.models import Customer
+from portal.domain.people.staff_queries import called
 from portal.domain.shops.models import Mode
 from portal.extensions import db
 
@@ -65,7 +66,7 @@ def list_documents(
 ) -> Page[Any]:
     """A page of the shop's documents, the newest first; drafts by themselves, as they have no date yet."""
     stmt = (
-        sa.select(*IN_LIST, Customer.name.label("customer_name"))
+        sa.select(*IN_LIST, called().label("customer_name"))
         .join(Customer, Customer.id == Document.customer_id)
         .where(*wanted(Document, mode=mode, status=status, today=today))
     )
@@ -79,8 +80,10 @@ def newest_first(entity: Any, status: Filter) -> list[Any]:
     return [entity.issue_date.desc(), entity.id.desc()]
 
 
-def wanted(entity: Any, *, mode: Mode, status: Filter, today: date) -> list[sa.ColumnElement[bool]]:
-    """What a filter lets through, of ``Document`` or an alias of it."""
+def wanted(
+    entity: Any, *, mode: Mode, status: Filter, today: date, notes_too: bool = False
+) -> list[sa.ColumnElement[bool]]:
+    """What a filter lets through, of ``Document`` or an alias of it: of all credit notes only with ``notes_too``."""
     here = [entity.mode == mode]
     if status is Filter.DRAFT:
         return [*here, entity.status == sa.literal_column("'draft'")]
@@ -88,7 +91,8 @@ def wanted(entity: Any, *, mode: Mode, status: Filter, today: date) -> list[sa.C
     if status is Filter.CREDIT_NOTES:
         # Written out, for the index of these few alone.
         return [*here, entity.kind == sa.literal_column(f"'{DocumentKind.CREDIT_NOTE.value}'")]
-    here.append(entity.kind.in_(LISTED))
+    notes = (DocumentKind.CREDIT_NOTE,) if notes_too and status is Filter.ALL else ()
+    here.append(entity.kind.in_((*LISTED, *notes)))
     if status is Filter.PAID:
         # Two states in one order: told from the date's index, else they would be sorted together.
         paid = sa.func.coalesce(entity.list_state, "").in_([ListState.PAID.value, ListState.CREDITED.value])

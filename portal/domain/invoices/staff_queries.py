@@ -10,7 +10,9 @@ from sqlalchemy.orm import joinedload
 
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
-from portal.domain.invoices.models import Document, DocumentFile
+from portal.core.tables import BigId
+from portal.domain.invoices import numbers
+from portal.domain.invoices.models import CreditEntry, Document, DocumentFile
 from portal.domain.invoices.queries import LISTED
 from portal.domain.invoices.staff_list import IN_LIST, is_draft
 from portal.domain.people.models import Customer
@@ -52,7 +54,8 @@ def _late(shop_id: Any, mode: Any, today: Any) -> list[sa.ColumnElement[bool]]:
 
 
 def select_customer_by_number(number: str, *, mode: Mode) -> sa.Select[Any]:
-    """Selects whose document a number is, the whole of it; for a search of customers."""
+    """Selects whose document a number is, the whole of it, or a bank's reference; for a search of customers."""
+    number = numbers.of_reference(number) or number
     return (
         sa.select(Document.customer_id)
         .where(Document.number == number.upper(), Document.mode == mode)
@@ -73,6 +76,20 @@ def list_of_customer(customer_id: int, *, mode: Mode) -> Sequence[Any]:
         .order_by(Document.issue_date.desc(), Document.id.desc())
         .limit(NEWEST)
     ).all()
+
+
+def credit_of_customer(customer_id: int, *, mode: Mode) -> list[tuple[int, str]]:
+    """The credit of a customer: minor units and their currency, of each in which there is some."""
+    # Cast, as PostgreSQL adds whole numbers up to a decimal.
+    credit = sa.cast(sa.func.sum(CreditEntry.amount_minor), BigId)
+    rows = db.session.execute(
+        sa.select(credit, CreditEntry.currency)
+        .where(CreditEntry.customer_id == customer_id, CreditEntry.mode == mode)
+        .group_by(CreditEntry.currency)
+        .having(credit != 0)
+        .order_by(CreditEntry.currency)
+    )
+    return [(minor, currency) for minor, currency in rows]
 
 
 def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Customer, DocumentFile | None]:

@@ -1,4 +1,5 @@
-"""The office's search of documents: by the beginning of a number, by its place alone, and by whose they are.
+"""The office's search of documents: by the beginning of a number, by its place alone, by the reference that a bank
+statement shows, and by whose they are.
 
 What few are is sorted; what many are is walked in the order of the list until the page is full. The statements name
 the index on SQLite, which without statistics takes the scope of a shop for the finest of all.
@@ -6,7 +7,7 @@ the index on SQLite, which without statistics takes the scope of a shop for the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -16,12 +17,13 @@ from sqlalchemy.orm import aliased
 from portal.core.finding import begins
 from portal.core.pagination import Page, keyset
 from portal.domain.invoices import numbers
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.invoices.queries import LISTED
 from portal.domain.invoices.staff_list import IN_LIST, Filter, list_documents, newest_first, wanted
 from portal.domain.people import finding
 from portal.domain.people.finding import BY_ID, FEW, Found
 from portal.domain.people.models import Customer
+from portal.domain.people.staff_queries import called
 from portal.domain.shops.models import Mode, NumberSeries
 from portal.extensions import db
 
@@ -52,7 +54,8 @@ def list_for_staff(
     """A page of the shop's documents, the newest first, or of those that a search finds.
 
     Searched by how the number begins, in digits alone by its place in the series too, and by whose it is as
-    customers are searched. What more than ``FEW`` numbers begin with is a number and nobody's name.
+    customers are searched. What more than ``FEW`` numbers begin with is a number and nobody's name. A number finds a
+    credit note among all documents too; a reference finds the one that it was made for.
     """
     if not search:
         return list_documents(mode=mode, today=today, status=status, after=after, before=before)
@@ -71,12 +74,18 @@ class _Search:
     def page(self) -> Page[Any]:
         if self.status is Filter.DRAFT:
             return self._drafts(finding.find(self.text))
+        referred = numbers.of_reference(self.text)
+        if referred is not None:
+            return self._referred(referred)
         number = numbers.read(self.text)
         found = finding.find(self.text, others=[self._numbered(), self._placed(), _last(number, self.mode)])
         numbered, placed, last = found.others
         if len(numbered) > FEW:
             if number is not None and number.digits and self._is_of_series(number):
                 return self._series(number, number.highest(max(last, default=0)))
+            if number is not None and number.kind is DocumentKind.CREDIT_NOTE and self.status is Filter.ALL:
+                # They are few among all, and have an index of their own.
+                return replace(self, status=Filter.CREDIT_NOTES)._begun(number)
             return self._begun(number)
         if found.is_many:
             return self._walked(found, [*numbered, *placed])
@@ -86,6 +95,13 @@ class _Search:
         """Of drafts, which have no number."""
         entry = aliased(Document)
         return self._none() if found.is_none else self._walk(entry, found.has(entry.customer_id))
+
+    def _referred(self, number: str) -> Page[Any]:
+        """The one with this number."""
+        entry = aliased(Document)
+        stmt = sa.select(entry.id).where(entry.number == number, *self._wanted(entry, notes_too=True))
+        stmt = stmt.with_hint(entry, "INDEXED BY ix_documents_number", "sqlite")
+        return self._page(stmt, newest_first(entry, self.status))
 
     def _begun(self, number: numbers.Beginning | None) -> Page[Any]:
         """Of many by their number, which begin with a year: from the end of the last such year on."""
@@ -115,14 +131,17 @@ class _Search:
         """Of many customers, and of few by their number."""
         entry = aliased(Document)
         of_them = found.has(entry.customer_id)
-        return self._walk(entry, sa.or_(of_them, entry.id.in_(ids)) if ids else of_them)
+        if not ids:
+            return self._walk(entry, of_them)
+        theirs = sa.and_(of_them, *self._wanted(entry))
+        return self._walk(entry, sa.or_(theirs, entry.id.in_(ids)), notes_too=True)
 
     def _sorted(self, found: Found, ids: list[int]) -> Page[Any]:
         """Of few by their number, and of few customers."""
         arms = []
         if ids:
             numbered = sa.select(Document.issue_date, Document.id).where(
-                Document.id.in_(ids), *self._wanted(Document)
+                Document.id.in_(ids), *self._wanted(Document, notes_too=True)
             )
             arms.append(numbered.with_hint(Document, BY_ID, "sqlite"))
         if not found.is_none:
@@ -146,8 +165,8 @@ class _Search:
             .with_hint(entry, _OF_CUSTOMER_BY_STATE if by_state else _OF_CUSTOMER, "sqlite")
         )
 
-    def _walk(self, entry: Any, *conditions: sa.ColumnElement[bool]) -> Page[Any]:
-        stmt = sa.select(entry.id).where(*self._wanted(entry), *conditions)
+    def _walk(self, entry: Any, *conditions: sa.ColumnElement[bool], notes_too: bool = False) -> Page[Any]:
+        stmt = sa.select(entry.id).where(*self._wanted(entry, notes_too=notes_too), *conditions)
         stmt = stmt.with_hint(entry, _WALKED.get(self.status, _BY_DATE), "sqlite")
         return self._page(stmt, newest_first(entry, self.status))
 
@@ -156,8 +175,8 @@ class _Search:
             db.session, stmt, key_columns=keys, after=self.after, before=self.before, filled=_filled
         )
 
-    def _wanted(self, entity: Any) -> list[sa.ColumnElement[bool]]:
-        return wanted(entity, mode=self.mode, status=self.status, today=self.today)
+    def _wanted(self, entity: Any, *, notes_too: bool = False) -> list[sa.ColumnElement[bool]]:
+        return wanted(entity, mode=self.mode, status=self.status, today=self.today, notes_too=notes_too)
 
     def _none(self) -> Page[Any]:
         return Page([], None, None)
@@ -198,7 +217,7 @@ def _last(number: numbers.Beginning | None, mode: Mode) -> sa.Select[*tuple[Any,
 def _filled(entries: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
     """What the list shows of the documents of a page."""
     return (
-        sa.select(*IN_LIST, Customer.name.label("customer_name"))
+        sa.select(*IN_LIST, called().label("customer_name"))
         .select_from(entries)
         .join(Document, Document.id == entries.c.id)
         .join(Customer, Customer.id == Document.customer_id)

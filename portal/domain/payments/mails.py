@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from portal.core import clock, links, mailer
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, MailMessage, MailState
+from portal.domain.invoices import booking
 from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.links import relation
 from portal.domain.invoices.models import Document
@@ -71,6 +72,7 @@ def payment_confirmation(payment: Payment, *, now: datetime) -> MailMessage | No
         documents,
         {
             "received_minor": payment.received_minor,
+            "credit_minor": booking.credit_of_payment(payment.id),
             "currency": payment.currency,
             "paid_on": clock.today(shop.time_zone, payment.paid_at or now),
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -13,7 +14,7 @@ from portal.core.errors import NotFound
 from portal.core.statements import Statement, bound
 from portal.domain.invoices import booking
 from portal.domain.invoices.booking import Share
-from portal.domain.invoices.models import Allocation, AllocationState, Document
+from portal.domain.invoices.models import Allocation, AllocationState, CreditEntry, Document
 from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
 from portal.domain.payments.states import GIVEN_UP, RUNNING, STARTED
 from portal.extensions import db
@@ -167,12 +168,21 @@ def find_started_attempt(document_id: int) -> Payment | None:
     return next((p for p in running if p.status in STARTED and not p.is_under_way), None)
 
 
-def list_payments_of(document_id: int) -> list[tuple[Payment, int]]:
+class PaidHere(NamedTuple):
+    """An attempt to pay a document: what it was meant to pay of it, and what of all it brought is credit."""
+
+    payment: Payment
+    amount_minor: int
+    credit_minor: int
+
+
+def list_payments_of(document_id: int) -> list[PaidHere]:
     """The payment history of a document, newest first: each attempt with what it was meant to pay here.
 
     Every attempt that moved money, or still may; of the others, which anybody with the link can make, the latest.
     """
-    return [(payment, int(amount)) for payment, amount in _payments_of(document_id=document_id)]
+    rows = _payments_of(document_id=document_id)
+    return [PaidHere(payment, int(amount), int(credit)) for payment, amount, credit in rows]
 
 
 @bound
@@ -184,8 +194,14 @@ def _payments_of(document_id: int) -> Statement:
         .order_by(Allocation.payment_id.desc())
         .limit(LATEST)
     )
+    credit = (
+        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        .where(CreditEntry.payment_id == Payment.id)
+        .correlate(Payment)
+        .scalar_subquery()
+    )
     return (
-        sa.select(Payment, sa.func.sum(Allocation.amount_minor))
+        sa.select(Payment, sa.func.sum(Allocation.amount_minor), credit)
         .join(Allocation, Allocation.payment_id == Payment.id)
         .where(
             Allocation.document_id == document_id,

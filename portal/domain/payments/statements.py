@@ -7,7 +7,7 @@ credit, whatever happened before: a test holds it against both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -16,11 +16,14 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from flask_babel import force_locale
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import aliased
 
 from portal.core import brand, clock, locale
+from portal.core.audit import AuditEntry
 from portal.core.errors import DomainError
-from portal.domain.invoices import bundles
+from portal.domain.invoices import bundles, refunded
 from portal.domain.invoices.bundles import Wanted
 from portal.domain.invoices.models import (
     Allocation,
@@ -42,6 +45,8 @@ from portal.extensions import db
 BUILD_STATEMENT = "payments.build_statement"
 #: The most rows of one statement, some forty pages.
 MOST = 2_000
+#: How many of the invoices of a payment are named.
+NAMED = 3
 
 
 class Event(StrEnum):
@@ -65,14 +70,26 @@ _SUMS = {
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """The numbers of the first documents that money was for, and how many there are more."""
+
+    first: tuple[str, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A row: its day at the shop, what it is in words, and by how much the customer owes more, in minor units."""
+    """A row: its day at the shop, what it is in words, and by how much the customer owes more, in minor units.
+
+    ``reference`` is its own number, or that of whoever moved the money; ``numbers`` the documents it was for.
+    """
 
     day: date
     event: Event
     label: Any
     reference: str
     amount_minor: int
+    numbers: Numbers = Numbers()
 
 
 @dataclass(frozen=True)
@@ -135,11 +152,52 @@ def count_entries(account: Account, first_day: date, last_day: date) -> int:
 def get_statement(account: Account, first_day: date, last_day: date) -> Statement:
     """The statement of a period of an account that the caller may see."""
     opening, entries = 0, []
-    for source in _sources(account):
+    paid_for = _paid_for(account, first_day, last_day)
+    for source in _sources(account, paid_for):
         opening += int(db.session.scalar(source.sum_before(first_day)) or 0)
         entries += [source.entry(row) for row in db.session.execute(source.within(first_day, last_day))]
     entries.sort(key=lambda entry: (entry.day, _ORDER.index(entry.event), entry.reference))
     return Statement(first_day, last_day, opening, entries)
+
+
+def _paid_for(account: Account, first_day: date, last_day: date) -> dict[int, Numbers]:
+    """The documents that the payments of a period were for, by the payment; of each the first, in one statement."""
+    zone = ZoneInfo(account.time_zone)
+    begins = datetime.combine(first_day, time(), zone)
+    ends = datetime.combine(last_day + timedelta(days=1), time(), zone)
+    share = (
+        sa.select(Allocation.payment_id, Document.number, sa.func.min(Allocation.id).label("place"))
+        .select_from(Payment)
+        .join(Allocation, Allocation.payment_id == Payment.id)
+        .join(Document, Document.id == Allocation.document_id)
+        .where(
+            Payment.customer_id == account.customer_id,
+            Payment.mode == account.mode,
+            Payment.currency == account.currency,
+            Payment.status.in_((PaymentStatus.PAID, PaymentStatus.REVERSED)),
+            sa.or_(
+                sa.and_(Payment.paid_at >= begins, Payment.paid_at < ends),
+                sa.and_(Payment.reversed_at >= begins, Payment.reversed_at < ends),
+            ),
+        )
+        .group_by(Allocation.payment_id, Document.id, Document.number)
+        .subquery()
+    )
+    of_payment = share.c.payment_id
+    ranked = sa.select(
+        of_payment,
+        share.c.number,
+        sa.func.row_number().over(partition_by=of_payment, order_by=share.c.place).label("rank"),
+        sa.func.count().over(partition_by=of_payment).label("total"),
+    ).subquery()
+    rows = db.session.execute(
+        sa.select(ranked).where(ranked.c.rank <= NAMED).order_by(ranked.c.payment_id, ranked.c.rank)
+    )
+    found: dict[int, Numbers] = {}
+    for row in rows:
+        first = (*found.get(row.payment_id, Numbers()).first, row.number or "")
+        found[row.payment_id] = Numbers(first, row.total - len(first))
+    return found
 
 
 @dataclass(frozen=True)
@@ -165,7 +223,9 @@ class _Source:
         return sa.select(total).where(*self.criteria, self.at < self.edge(first_day))
 
 
-def _sources(account: Account) -> list[_Source]:
+def _sources(account: Account, paid_for: Mapping[int, Numbers] | None = None) -> list[_Source]:
+    """``paid_for``: what the payments were for, by their ids, where that is asked."""
+    named = paid_for or {}
     zone = ZoneInfo(account.time_zone)
 
     def midnight(day: date) -> datetime:
@@ -200,17 +260,29 @@ def _sources(account: Account) -> list[_Source]:
         Payment.paid_at,
         -Payment.received_minor,
         (*of(Payment), Payment.status.in_((PaymentStatus.PAID, PaymentStatus.REVERSED))),
-        (Payment.method, Payment.provider_ref),
-        lambda row: Entry(local(row.at), Event.PAYMENT, row.method.label, row.provider_ref or "", row.amount),
+        (Payment.id, Payment.method, Payment.provider_ref),
+        lambda row: Entry(
+            local(row.at),
+            Event.PAYMENT,
+            row.method.label,
+            row.provider_ref or "",
+            row.amount,
+            named.get(row.id, Numbers()),
+        ),
         midnight,
     )
     taken_back = _Source(
         Payment.reversed_at,
         Payment.received_minor,
         (*of(Payment), Payment.status == PaymentStatus.REVERSED),
-        (Payment.method, Payment.provider_ref),
+        (Payment.id, Payment.method, Payment.provider_ref),
         lambda row: Entry(
-            local(row.at), Event.CHARGEBACK, _l("Payment taken back"), row.provider_ref or "", row.amount
+            local(row.at),
+            Event.CHARGEBACK,
+            _l("Payment taken back"),
+            row.provider_ref or "",
+            row.amount,
+            named.get(row.id, Numbers()),
         ),
         midnight,
     )
@@ -219,8 +291,24 @@ def _sources(account: Account) -> list[_Source]:
         CreditEntry.created_at,
         -CreditEntry.amount_minor,
         (*of(CreditEntry), CreditEntry.use.in_((CreditUse.REFUND, CreditUse.REFUND_RETURNED))),
-        (CreditEntry.use,),
-        lambda row: Entry(local(row.at), Event.REFUND, row.use.label, "", row.amount),
+        (
+            CreditEntry.use,
+            _number(CreditEntry.document_id),
+            sa.select(AuditEntry.data)
+            .where(refunded.told_of_entry())
+            .correlate(CreditEntry)
+            .limit(1)
+            .scalar_subquery()
+            .label("data"),
+        ),
+        lambda row: Entry(
+            local(row.at),
+            Event.REFUND,
+            row.use.label,
+            refunded.read(row.data)[1],
+            row.amount,
+            _of(row.number),
+        ),
         midnight,
     )
     # What was settled before there was a portal, as an import says it.
@@ -234,11 +322,31 @@ def _sources(account: Account) -> list[_Source]:
             Allocation.credit_note_id.is_(None),
             Allocation.credit_entry_id.is_(None),
         ),
-        (),
-        lambda row: Entry(local(row.at), Event.PAYMENT, _l("Payment"), "", row.amount),
+        (_number(Allocation.document_id),),
+        lambda row: Entry(local(row.at), Event.PAYMENT, _l("Payment"), "", row.amount, _of(row.number)),
         midnight,
     )
     return [documents, paid, taken_back, refunds, elsewhere]
+
+
+def _number(document_id: Any) -> sa.Label[str | None]:
+    whole = aliased(Document)
+    return sa.select(whole.number).where(whole.id == document_id).scalar_subquery().label("number")
+
+
+def _of(number: str | None) -> Numbers:
+    return Numbers((number,)) if number else Numbers()
+
+
+def _what(entry: Entry) -> str:
+    """What a row is, in words: an invoice by its number, money by what it was for and by its reference."""
+    if not entry.numbers.first:
+        return f"{entry.label} {entry.reference}".strip()
+    numbers = ", ".join(entry.numbers.first)
+    if entry.numbers.more:
+        numbers = _("%(numbers)s and %(count)s more", numbers=numbers, count=entry.numbers.more)
+    what = _("%(what)s for %(numbers)s", what=entry.label, numbers=numbers)
+    return f"{what} · {entry.reference}" if entry.reference else what
 
 
 def statement_context(
@@ -249,9 +357,13 @@ def statement_context(
     with force_locale(language):
         for entry in statement.entries:
             balance += entry.amount_minor
-            what = f"{entry.label} {entry.reference}".strip()
             rows.append(
-                {"day": entry.day, "what": what, "minor": entry.amount_minor, "balance_minor": balance}
+                {
+                    "day": entry.day,
+                    "what": _what(entry),
+                    "minor": entry.amount_minor,
+                    "balance_minor": balance,
+                }
             )
         sums = [(str(label), minor) for event, label in _SUMS.items() if (minor := statement.sum_of(event))]
     return {

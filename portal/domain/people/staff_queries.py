@@ -17,6 +17,11 @@ from portal.extensions import db
 _NAMES = "INDEXED BY ix_customers_shop_id_name"
 
 
+def called() -> sa.ColumnElement[str]:
+    """What the shop calls a customer: by the company, where there is one."""
+    return sa.func.coalesce(sa.func.nullif(Customer.company, ""), Customer.name)
+
+
 def list_customers(
     *,
     search: str = "",

@@ -227,7 +227,16 @@ def _tell_staff(
     customer, shop = get_customer(ticket.customer_id), get_shop(ticket.shop_id)
     return _queue(
         [
-            _to_staff(name, ticket, message, customer.name, shop, language, addresses, said or {})
+            _to_staff(
+                name,
+                ticket,
+                message,
+                customer.company or customer.name,
+                shop,
+                language,
+                addresses,
+                said or {},
+            )
             for language, addresses in staff_recipients(shop).items()
         ],
         ticket,

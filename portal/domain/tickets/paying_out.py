@@ -20,7 +20,7 @@ from portal.domain.invoices.models import CreditEntry, CreditUse, Document
 from portal.domain.payments.mails import refund_paid
 from portal.domain.payments.registering import EARLIEST
 from portal.domain.shops.models import Shop
-from portal.domain.tickets import mails
+from portal.domain.tickets import mails, refunds
 from portal.domain.tickets.actions import (
     Author,
     Said,
@@ -49,6 +49,24 @@ class PaidOut:
     reference: str
     message: str
     key: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """The credit of an invoice's customer in its currency, in minor units: the most that can be paid out.
+
+    ``here_minor`` of it came from credit notes on this invoice and was not paid out about it.
+    """
+
+    minor: int
+    here_minor: int
+
+
+def credit_about(document_id: int) -> Credit:
+    """What can be paid out about an invoice. For staff who may change invoices."""
+    both = sa.select(credit_minor(document_id), refunds.credit_left_minor(document_id))
+    minor, here_minor = db.session.execute(both).one()
+    return Credit(int(minor), int(here_minor))
 
 
 def credit_of(document_id: int) -> int:

@@ -50,7 +50,7 @@ def refundable_minor(document_id: Any) -> sa.ColumnElement[int]:
     Never more than what is not credited yet and the credit of its notes that is still there: what was spent or paid
     out is gone.
     """
-    paid, left = _paid_minor(document_id), _not_credited_minor(document_id) + _credit_left_minor(document_id)
+    paid, left = _paid_minor(document_id), _not_credited_minor(document_id) + credit_left_minor(document_id)
     return sa.case((paid < left, paid), else_=left)
 
 
@@ -60,10 +60,13 @@ def _not_credited_minor(document_id: Any) -> sa.ColumnElement[int]:
     return total - noted_minor(document_id)
 
 
-def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
-    """What its credit notes gave, up to the customer's credit: the ledger does not say which of it was spent."""
+def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
+    """What the credit notes of a document gave and was not paid out about it, for a statement.
+
+    Up to the customer's credit: the ledger does not say which of it was spent.
+    """
     whole, note, entry = aliased(Document), aliased(Document), aliased(CreditEntry)
-    given = (
+    given_minor = (
         sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
         .join(note, note.id == CreditEntry.document_id)
         # Less what they took off it after all, once a payment of it was taken back.
@@ -86,7 +89,32 @@ def _credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
         .where(whole.id == document_id)
         .scalar_subquery()
     )
-    return sa.case((balance <= 0, 0), (balance < given, balance), else_=given)
+    given = given_minor - _paid_out_minor(document_id)
+    return sa.case((sa.or_(balance <= 0, given <= 0), 0), (balance < given, balance), else_=given)
+
+
+def _paid_out_minor(document_id: Any) -> sa.ScalarSelect[int]:
+    """What was paid out about a document since its first credit note: before that it was other credit."""
+    paid, noted, note = aliased(CreditEntry), aliased(CreditEntry), aliased(Document)
+    is_noted = (
+        sa.exists()
+        .where(
+            note.original_id == paid.document_id,
+            noted.document_id == note.id,
+            noted.use == CreditUse.CREDIT_NOTE,
+            noted.id < paid.id,
+        )
+        .correlate(paid)
+    )
+    return (
+        sa.select(sa.func.coalesce(-sa.func.sum(paid.amount_minor), 0))
+        .where(
+            paid.document_id == document_id,
+            paid.use.in_((CreditUse.REFUND, CreditUse.REFUND_RETURNED)),
+            is_noted,
+        )
+        .scalar_subquery()
+    )
 
 
 def _paid_minor(document_id: Any) -> sa.ScalarSelect[int]:

@@ -17,6 +17,7 @@ from portal.domain.invoices.models import Document, DocumentKind, DocumentLine
 from portal.domain.orders.models import Order
 from portal.domain.people import finding
 from portal.domain.people.models import Customer
+from portal.domain.people.staff_queries import called
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.models import Subscription
 from portal.domain.tickets.models import (
@@ -70,7 +71,7 @@ def list_for_staff(wanted: Wanted, *, after: str | None = None, before: str | No
         Ticket.priority,
         Ticket.last_message_at,
         Ticket.waits_for_customer,
-        Customer.name.label("customer_name"),
+        called().label("customer_name"),
     ).join(Customer, Customer.id == Ticket.customer_id)
     if wanted.is_waiting:
         stmt = stmt.where(*waiting())
@@ -183,9 +184,10 @@ def get_file_for_staff(public_id: str, *, ticket: str) -> Any:
 
 
 def find_dispute(ticket_id: int) -> Any:
-    """The dispute of a ticket: document_id, status, line (its description, if it is about one), and is_credited.
+    """The dispute of a ticket: document_id, status, is_credited, and the line it is about, if it is about one.
 
-    ``is_credited`` says whether a credit note was made since it was opened. None where the ticket has no dispute.
+    ``line`` is its description, ``line_position`` its place. ``is_credited`` says whether a credit note was made since
+    it was opened. None where the ticket has no dispute.
     """
     note = sa.orm.aliased(Document)
     credited = sa.exists().where(
@@ -197,6 +199,7 @@ def find_dispute(ticket_id: int) -> Any:
         sa.select(
             Dispute.document_id,
             Dispute.status,
+            Dispute.line_position,
             DocumentLine.description.label("line"),
             credited.label("is_credited"),
         )

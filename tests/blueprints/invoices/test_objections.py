@@ -13,6 +13,7 @@ from portal.core import clock
 from portal.domain.invoices import rendering
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.models import Allocation, AllocationState, Document, DocumentKind
+from portal.domain.payments.models import Payment
 from portal.domain.people.models import Membership, Person, Role, Staff
 from portal.domain.people.permissions import PERMISSIONS, Permission
 from portal.domain.tickets import disputes
@@ -28,6 +29,8 @@ from portal.domain.tickets.models import (
 from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
+from tests.domain.invoices.paying import attempt, book
+from tests.domain.payments.mistakes import pay_out
 from tests.page_client import find_all, parse, text_of
 from tests.pages import links, text
 from tests.rows import HOSTILE, make_credit_note, make_ticket
@@ -346,6 +349,43 @@ def test_credit_notes_stand_with_their_invoice_and_are_downloaded(
     # One that is still being made leads to its page, which makes it.
     assert emma.get(pdfs[1]).location == pdfs[1].partition("/pdf")[0]
     assert login("jan", now=START).get(pdfs[0]).status_code == 404
+
+
+def test_a_refund_that_was_paid_out_is_in_the_history_and_not_offered_again(
+    login: Any, on_stage: Any, invoice: Any, ids: Any
+) -> None:
+    page = invoice(paid=True)
+    emma = login("emma", now=START)
+    for amount, said, more, days in ((2100, "€ 21.00", True, 2), (10000, "€ 100.00", False, 0)):
+        with on_stage():
+            document = db.session.scalars(
+                sa.select(Document).where(Document.kind == DocumentKind.INVOICE)
+            ).one()
+            make_credit_note(document, amount)
+            pay_out(ids, document, amount, paid_on=START.date() - timedelta(days=days))
+        shown = emma.get(page)
+        story = text_of(
+            next(e for e in find_all(parse(shown.text), "ol") if "story" in e.attrib.get("class", ""))
+        )
+        assert "Refunded to you" in story and said in story
+        # The day is said where it is another one than that of the row.
+        assert story.count("paid on 30 Oct 2026") == 1 and "paid on 1 Nov" not in story
+        assert (f"{page}/refund" in links(shown)) is more
+    office = login("saskia").get(page.replace("/customer/", "/office/"))
+    assert text(office).count("Refunded to the customer") == 2 and "paid on 30 Oct 2026" in text(office)
+
+
+def test_what_was_paid_too_much_is_in_the_history(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        documents = [make_invoice(ids.emma_account) for _ in range(2)]
+        book(attempt(ids.emma_account, *((each, 12100) for each in documents)), 30000)
+        # The bank says so too.
+        db.session.query(Payment).one().received_minor = 30000
+        pages = [f"/customer/invoices/{each.public_id}" for each in documents]
+    emma, jan = login("emma", now=START), login("jan", now=START)
+    for page in pages:
+        assert "€ 300.00 received, € 58.00 became your credit" in text(emma.get(page))
+        assert jan.get(page).status_code == 404
 
 
 @pytest.mark.parametrize("paid", [False, True])

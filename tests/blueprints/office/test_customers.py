@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core.mail_message import MailMessage
+from portal.domain.invoices.models import CreditEntry, CreditUse
 from portal.domain.people import staff_queries
 from portal.domain.people.models import Customer, Invitation, Membership, Person, Role
+from portal.domain.shops.models import Mode
 from portal.extensions import db
 from tests.blueprints.auth.conftest import Mailbox, text_of
 from tests.cast import START, make_invoice
@@ -125,10 +127,31 @@ def test_the_statements_of_a_page(app: Flask, login: Any, on_stage: Any, ids: An
             make_contact(ids.emma_account, email=f"a{number}@example.net")
     with counted(app) as many:
         saskia.get(f"{LIST}/{emmas}")
-    assert len(few) == len(many) <= 6, "\n\n".join(many)
+    assert len(few) == len(many) <= 7, "\n\n".join(many)
     with counted(app) as listed:
         saskia.get(f"{LIST}?q=x")
     assert len(listed) <= 5
+
+
+def test_credit_is_shown_by_currency_and_mode(login: Any, on_stage: Any, ids: Any, emmas: str) -> None:
+    page, saskia = f"{LIST}/{emmas}", login("saskia")
+    assert "not used yet" not in text(saskia.get(page))
+    with on_stage():
+        for minor, currency, mode in (
+            (6000, "EUR", Mode.TEST), (-1000, "EUR", Mode.TEST), (700, "USD", Mode.TEST), (900, "EUR", Mode.LIVE),
+            (500, "GBP", Mode.TEST), (-500, "GBP", Mode.TEST),
+        ):  # fmt: skip
+            db.session.add(
+                CreditEntry(
+                    mode=mode,
+                    customer_id=ids.emma_account,
+                    currency=currency,
+                    amount_minor=minor,
+                    use=CreditUse.OVERPAID,
+                )
+            )
+    shown = text(saskia.get(page))
+    assert shown.count("not used yet") == 2 and "€ 50.00" in shown and "$7.00" in shown.replace(" ", "")
 
 
 def test_a_new_customer_with_an_invitation(login: Any, on_stage: Any, client: Any, mailbox: Mailbox) -> None:

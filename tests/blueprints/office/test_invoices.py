@@ -231,6 +231,17 @@ def test_a_part_and_then_more_than_the_rest(login: Any, on_stage: Any, ids: Any,
     now = state(on_stage, ids)
     assert now["documents"][0][1:3] == (DocumentStatus.SETTLED, 0) and now["credit"] == 5000
     assert [each[3] for each in now["payments"]] == [2100, 15000]
+    page = saskia.get(invoice)
+    assert "€ 150.00 is booked. € 50.00 of it was more than what was open" in text(page)
+    more, part = [each for each in history(page) if each.startswith(("Bank transfer", "Cash"))]
+    assert "€ 150.00 received, € 50.00 became credit · NL91 X" in more and "became" not in part
+
+
+def test_what_is_exactly_open_says_nothing_of_credit(login: Any, invoice: str) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", PAID)
+    shown = text(saskia.get(invoice))
+    assert "€ 121.00 is booked." in shown and "credit" not in " ".join(history(saskia.get(invoice)))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from portal.core.references import format_rf, rf_reference
 from portal.domain.invoices import numbers
 from portal.domain.invoices.models import DocumentKind
 
@@ -31,6 +32,30 @@ def test_what_a_number_begins_with(
     assert found is not None
     assert (found.kind, (found.first_year, found.last_year), found.digits) == (kind, years, digits)
     assert found.last_day == date(years[1], 12, 31)
+
+
+@pytest.mark.parametrize("number", ["2026-0058", "2026-12345", "C2026-0003", "F2025-0001", "I2026-0009"])
+def test_a_reference_is_read_as_its_number(number: str) -> None:
+    reference = rf_reference(number)
+    for text in (
+        reference,
+        format_rf(reference),
+        f" {reference.lower()} ",
+        format_rf(reference).replace(" ", "\xa0"),
+    ):
+        assert numbers.of_reference(text) == number, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "2026-0058", "RF", "RF45 2026 0058", "RF44 2026 005", "RF44 2026 0058 1", "20260058",
+        "RF" + "4" * 40, rf_reference("X2026-0001"), rf_reference("CC2026-0001"), rf_reference("2026-058"),
+        "RF²² 2026 0058",
+    ],
+)  # fmt: skip
+def test_what_is_no_reference_of_ours(text: str) -> None:
+    assert numbers.of_reference(text) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.core.references import format_rf, rf_reference
 from portal.domain.invoices import staff_search
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
@@ -111,6 +112,61 @@ def test_what_is_found_in_every_filter(on_stage: Any, ids: Any, few: int) -> Non
                 assert numbers(text, status) == [], (text, status)
 
 
+def test_a_banks_reference_finds_its_invoice_and_no_other(on_stage: Any, ids: Any, few: int) -> None:
+    with on_stage():
+        for _ in range(12):
+            make_invoice(ids.emma_account)
+        # Begins as the first one does.
+        other = make_invoice(ids.jan_account)
+        other.number, other.reference = "2026-00011", rf_reference("2026-00011")
+        note = make_invoice(ids.emma_account, kind=DocumentKind.CREDIT_NOTE)
+        draft = make_invoice(ids.emma_account)
+        draft.number = draft.issue_date = None
+        draft.reference, draft.status = "", DocumentStatus.DRAFT
+        documents = db.session.query(Document).filter(Document.number.is_not(None)).all()
+        stored = {document.reference: document.number for document in documents}
+        noted = note.number
+    with on_stage():
+        for reference, number in stored.items():
+            for text in (reference, format_rf(reference), reference.lower()):
+                assert numbers(text) == [number], text
+            is_note = number == noted
+            assert numbers(reference, Filter.CREDIT_NOTES) == ([number] if is_note else [])
+            assert numbers(reference, Filter.UNPAID) == ([] if is_note else [number])
+            assert numbers(reference, Filter.DRAFT) == numbers(reference, Filter.PAID) == []
+        assert numbers(rf_reference("2025-0001")) == [] and numbers("RF00 2026 0001") == []
+
+
+def test_a_credit_note_is_found_among_all_by_its_number_alone(on_stage: Any, ids: Any, few: int) -> None:
+    with on_stage():
+        for _ in range(5):
+            make_invoice(ids.emma_account)
+        for _ in range(4):
+            make_invoice(ids.emma_account, kind=DocumentKind.CREDIT_NOTE)
+    every = [f"C2026-000{place}" for place in (4, 3, 2, 1)]
+    with on_stage():
+        assert numbers("C2026-0003") == numbers("c2026-0003") == ["C2026-0003"]
+        assert numbers("C2026") == numbers("c2") == every
+        assert set(numbers("3")) == {"2026-0003", "C2026-0003"} and numbers("5") == ["2026-0005"]
+        assert numbers("emma") == numbers("2026") == [f"2026-000{place}" for place in (5, 4, 3, 2, 1)]
+        for status in (Filter.PAID, Filter.UNPAID, Filter.PENDING, Filter.OVERDUE, Filter.DRAFT):
+            assert numbers("C2026-0003", status) == [], status
+        assert numbers("3", Filter.CREDIT_NOTES) == ["C2026-0003"]
+    with on_stage():
+        db.session.query(Document).update({Document.mode: Mode.LIVE})
+    with on_stage():
+        assert numbers("C2026-0003") == numbers(rf_reference("2026-0003")) == []
+
+
+def test_a_business_is_called_by_its_company(on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        make_invoice(ids.emma_account)
+        make_invoice(ids.jan_account)
+    with on_stage():
+        for text in ("", "2026"):
+            assert [row.customer_name for row in search(text).rows] == ["Jansen BV", "Emma de Vries"]
+
+
 def test_each_shop_and_mode_finds_its_own(on_stage: Any, ids: Any, few: int) -> None:
     with on_stage(ids.other_shop):
         make_invoice(ids.dora_account)
@@ -154,6 +210,7 @@ def test_ten_thousand_are_searched_within_indexes(app: Flask, on_stage: Any, ids
         "2026": ["2026-10050"], "2026-1": ["2026-10050"], "2026-12": ["2026-1200"], "2026-1234": ["2026-1234"],
         "1234": ["2026-1234"], "1": ["2026-0001"], "c00007": ["2026-10050"], "c01 example": [], "emma": [],
         "nothing of this": [], "2025": ["2026-2025"], "99999": [], "C2026": [],
+        "RF11 2026 1234": ["2026-1234"], "C2026-0001": [],
     }.items():  # fmt: skip
         for status in Filter:
             with on_stage(), plans(app) as found, counted(app) as statements:

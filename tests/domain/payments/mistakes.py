@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -103,11 +103,17 @@ def lines_of(document: Document) -> list[LineInput]:
     ]
 
 
-def pay_out(ids: Ids, document: Document, amount_minor: int, *, at: Any = START) -> None:
+def pay_out(
+    ids: Ids, document: Document, amount_minor: int, *, at: Any = START, paid_on: date | None = None
+) -> None:
     """So much of the credit paid out, as an answer to a request about a document."""
     ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
     paid = paying_out.PaidOut(
-        amount_minor=amount_minor, paid_on=at.date(), reference="", message="Here it is.", key="o" * 22
+        amount_minor=amount_minor,
+        paid_on=paid_on or at.date(),
+        reference="",
+        message="Here it is.",
+        key="o" * 22,
     )
     shop, saskia = db.session.get_one(Shop, ids.shop), db.session.get_one(Staff, ids.saskia)
     assert paying_out.pay_out(ticket.id, paid, shop=shop, author=saskia, now=at)

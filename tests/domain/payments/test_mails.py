@@ -14,16 +14,17 @@ from portal.core import clock, mail_delivery
 from portal.core.audit import Actor
 from portal.core.mailer import Category, MailMessage
 from portal.core.scalars import thaw
-from portal.domain.invoices import taking_back
+from portal.domain.invoices import booking, taking_back
 from portal.domain.invoices.models import Document
 from portal.domain.invoices.taking_back import Part
 from portal.domain.payments import undoing
-from portal.domain.payments.mails import refund_paid
-from portal.domain.payments.models import PaymentMethodKind
+from portal.domain.payments.mails import payment_confirmation, refund_paid
+from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.models import Customer, Person
 from portal.domain.shops.models import Shop
 from portal.extensions import db
+from tests.domain.invoices.paying import attempt
 from tests.domain.payments.test_several import give_credit, start, use_credit
 from tests.payments_world import World
 
@@ -94,6 +95,25 @@ def test_golden_of_credit_and_of_several(world: World, language: str, several: b
     world.work()
     check(world, "credit_used", language, "credit_used_several")
     check(world, "payment_confirmation", language, "payment_confirmation_several")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("several", [False, True])
+def test_golden_of_what_was_too_much(world: World, language: str, several: bool) -> None:
+    """More than what was open is told once, as credit, of one invoice and of two paid together."""
+    speak(world, language)
+    invoices = [world.invoice() for _ in range(2 if several else 1)]
+    with world.scope():
+        documents = [db.session.get_one(Document, each.id) for each in invoices]
+        source = attempt(world.ids.emma_account, *((each, 10000) for each in documents))
+        payment = db.session.get_one(Payment, source.payment_id)
+        payment.received_minor, payment.paid_at = 10000 * len(documents) + 6000, clock.now()
+        booking.book_payment(source, payment.received_minor, now=clock.now(), actor=Actor.system("test"))
+        payment_confirmation(payment, now=clock.now())
+        db.session.commit()
+    check(
+        world, "payment_confirmation", language, f"payment_confirmation_credit{'_several' if several else ''}"
+    )
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])

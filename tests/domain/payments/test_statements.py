@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -17,7 +18,7 @@ from flask import Flask
 from portal.core import clock, database, outbox_runner, pdf, storage
 from portal.core.errors import DomainError
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import booking, bundles
+from portal.domain.invoices import booking, bundles, ledger
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.bundles import Wanted
@@ -45,6 +46,7 @@ from tests.cast import START, Ids, make_invoice
 from tests.core.test_pdf import text
 from tests.domain.invoices.paying import ACTOR, attempt
 from tests.rows import HOSTILE, write_invoices
+from tests.statements import counted, plans
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "pdf"
 FIRST = START - timedelta(days=200)
@@ -89,6 +91,29 @@ def give_back(ids: Ids, amount: int, use: CreditUse, at: datetime) -> None:
         )
     )
     db.session.flush()
+
+
+def send_back(ids: Ids, document: Document, amount: int, at: datetime, reference: str = "NL91 2026") -> None:
+    """Credit that was paid out about a document, as the office writes it down."""
+    ledger.write(
+        ledger.account_of(document),
+        -amount,
+        CreditUse.REFUND,
+        now=at,
+        actor=ACTOR,
+        document_id=document.id,
+        paid_on=at.date().isoformat(),
+        reference=reference,
+    )
+
+
+def pay_all(ids: Ids, documents: list[Document], at: datetime) -> Payment:
+    """One payment for all of them."""
+    source = attempt(ids.emma_account, *((each, each.open_minor) for each in documents))
+    payment = db.session.get_one(Payment, source.payment_id)
+    payment.status, payment.paid_at, payment.received_minor = PaymentStatus.PAID, at, payment.amount_minor
+    booking.book_payment(source, payment.received_minor, now=at, actor=ACTOR)
+    return payment
 
 
 def credit_note(ids: Ids, document: Document, amount: int, at: datetime) -> None:
@@ -194,6 +219,77 @@ def test_each_kind_of_row(scene: Ids) -> None:
     assert payment.provider_ref is None
 
 
+def words(ids: Ids, language: str = "en") -> list[str]:
+    """What the rows of money say, from the first day on."""
+    rows = context(ids, language)["statement"]["rows"]
+    return [row["what"] for row in rows if not row["what"].startswith(("Invoice ", "Factuur ", "Credit"))]
+
+
+def test_money_says_what_it_was_for(scene: Ids) -> None:
+    documents = [make_invoice(scene.emma_account, amount_minor=1_000) for _ in range(6)]
+    one, two, *rest = documents
+    names = [each.number for each in documents]
+    pay(scene, one, 1_000, 1_500, START).provider_ref = "tr_1"
+    # A second one for what was paid already, of which nothing is booked; and one for several, taken back.
+    pay(scene, one, 1_000, 1_000, START)
+    back = pay_all(scene, rest, START)
+    take_back(scene, back, START)
+    send_back(scene, one, 500, START)
+    send_back(scene, two, 100, START, reference="")
+    # Of credit that came back nobody says of what; and what came in elsewhere is of its invoice.
+    give_back(scene, 5, CreditUse.REFUND_RETURNED, START)
+    db.session.add(
+        Allocation(document_id=two.id, amount_minor=1, state=AllocationState.BOOKED, created_at=START)
+    )
+    rebalance(two, now=START)
+    many = ", ".join(str(each) for each in names[2:5])
+    assert sorted(words(scene)) == sorted(
+        [
+            f"iDEAL | Wero for {names[0]} · tr_1", f"iDEAL | Wero for {names[0]}",
+            f"iDEAL | Wero for {many} and 1 more", f"Payment taken back for {many} and 1 more",
+            f"Refund for {names[0]} · NL91 2026", f"Refund for {names[1]}", "Refund returned",
+            f"Payment for {names[1]}",
+        ]
+    )  # fmt: skip
+    assert f"Payment for {names[1]}".replace("Payment for", "Betaling voor") in words(scene, "nl")
+    found = statements.get_statement(account(scene), START.date(), START.date())
+    assert found.closing_minor == books(scene)
+
+
+def test_ten_thousand_cost_as_many_statements_as_one_and_are_found_by_an_index(
+    app: Flask, scene: Ids
+) -> None:
+    def look() -> tuple[int, list[str]]:
+        db.session.commit()
+        with counted(app) as statements_run, plans(app) as found:
+            statements.get_statement(account(scene), START.date(), START.date())
+        db.session.rollback()
+        return len(statements_run), found
+
+    pay(scene, make_invoice(scene.emma_account), 100, 100, START)
+    few, _plans = look()
+    write_invoices(scene.shop, scene.emma_account, 10_000, first=10)
+    paid = list(db.session.scalars(sa.select(Document).order_by(Document.id.desc()).limit(200)))
+    for document in paid:
+        document.open_minor = document.total_minor
+    for at in range(0, 200, 4):
+        payment = db.session.get_one(
+            Payment, attempt(scene.emma_account, *((each, 1) for each in paid[at : at + 4])).payment_id
+        )
+        payment.status, payment.paid_at, payment.received_minor = PaymentStatus.PAID, START, 4
+    send_back(scene, paid[0], 1, START)
+    many, found = look()
+    assert few == many == 11
+    for plan in found:
+        assert not re.search(r"SCAN (?!anon_|CONSTANT|\()|Seq Scan", plan), plan
+
+
+def test_a_reference_as_long_as_can_be_is_printed(app: Flask, scene: Ids) -> None:
+    send_back(scene, make_invoice(scene.emma_account), 100, START, reference="W" * 140)
+    printed = text(pdf.render("pdf/statement.html", context(scene, "en"), locale="en"))
+    assert printed.count("W") >= 140
+
+
 def test_what_is_not_in_it(scene: Ids) -> None:
     make_invoice(scene.jan_account)
     draft = make_invoice(scene.emma_account)
@@ -284,7 +380,11 @@ def test_golden(app: Flask, scene: Ids, language: str) -> None:
     document = make_invoice(scene.emma_account, amount_minor=123_456, now=START - timedelta(days=20))
     payment = pay(scene, document, 123_456, 125_000, START - timedelta(days=10))
     payment.provider_ref = "tr_1"
-    give_back(scene, -1_544, CreditUse.REFUND, START - timedelta(days=9))
+    send_back(scene, document, 1_544, START - timedelta(days=9))
+    small = [
+        make_invoice(scene.emma_account, amount_minor=100, now=START - timedelta(days=8)) for _ in range(5)
+    ]
+    pay_all(scene, small, START - timedelta(days=7)).provider_ref = "tr_2"
     credit_note(scene, old, 1_000, START - timedelta(days=5))
     db.session.flush()
     found = text(pdf.render("pdf/statement.html", context(scene, language), locale=language))

@@ -16,8 +16,10 @@ from portal.core.audit import AuditEntry
 from portal.core.errors import Conflict, DomainError
 from portal.core.mail_message import MailMessage
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import taking_back
+from portal.domain.invoices import refunded, taking_back
 from portal.domain.invoices.models import CreditEntry, CreditUse
+from portal.domain.invoices.refunded import Refunded
+from portal.domain.payments.models import Payment
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import paying_out, refunds
@@ -27,7 +29,7 @@ from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import ACTOR, attempt, book, credit, spend_credit
 from tests.domain.people.test_at_once import alone, at_once, here, on_postgresql
-from tests.rows import make_ticket
+from tests.rows import make_credit_note, make_ticket
 
 __all__ = ["here", "on_postgresql"]
 
@@ -157,6 +159,53 @@ def test_who_gets_no_mails_about_payments_is_told_that_there_is_an_answer(
         setattr(db.session.get_one(Customer, scene.emma_account), name, value)
     assert pay(scene, ticket.id)
     assert mails() == (["ticket_answered"] if "email" not in change else [])
+
+
+def test_what_was_paid_out_is_told_and_other_credit_is_not_taken_for_it(scene: Ids) -> None:
+    """Credit from elsewhere does not make an invoice refundable whose own was paid out."""
+    ticket = wanted(scene)
+    document_id = ticket.document_id or 0
+    other = make_invoice(scene.emma_account, amount_minor=100)
+    book(attempt(scene.emma_account, (other, 100)), 6100)
+    assert paying_out.credit_about(document_id) == paying_out.Credit(10900, 4900)
+    assert refunded.list_refunded(document_id) == []
+    assert pay(scene, ticket.id)
+    assert paying_out.credit_about(document_id) == paying_out.Credit(6000, 0)
+    assert db.session.scalar(sa.select(refunds.refundable_minor(document_id))) == 0
+    assert db.session.scalar(sa.select(refunded.refunded_minor(document_id))) == 4900
+    told = Refunded(START, 4900, START.date(), "NL91", ticket.id)
+    assert refunded.list_refunded(document_id) == [told]
+    assert refunded.of_ticket([told], ticket.id) == [told] and refunded.of_ticket([told], ticket.id + 1) == []
+
+
+def test_what_was_paid_out_before_the_credit_note_was_other_credit(scene: Ids) -> None:
+    """What came in too much went back first; then the invoice was credited, and that credit is there whole."""
+    document = make_invoice(scene.emma_account, amount_minor=4900)
+    source = attempt(scene.emma_account, (document, 4900))
+    book(source, 10900)
+    db.session.get_one(Payment, source.payment_id).received_minor = 10900
+    first, second = (
+        make_ticket(scene.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
+        for _ in range(2)
+    )
+    assert paying_out.credit_about(document.id) == paying_out.Credit(6000, 0)
+    assert pay(scene, first.id, replace(PAID, amount_minor=6000))
+    make_credit_note(document, 4900)
+    assert paying_out.credit_about(document.id) == paying_out.Credit(4900, 4900)
+    refundable = sa.select(refunds.refundable_minor(document.id))
+    assert db.session.scalar(refundable) == 4900
+    assert pay(scene, second.id, replace(PAID, key="m" * 22))
+    assert (
+        paying_out.credit_about(document.id) == paying_out.Credit(0, 0) and db.session.scalar(refundable) == 0
+    )
+    assert [each.amount_minor for each in refunded.list_refunded(document.id)] == [4900, 6000]
+
+
+def test_more_than_its_own_credit_leaves_nothing_below_zero(scene: Ids) -> None:
+    ticket = wanted(scene)
+    book(attempt(scene.emma_account, (make_invoice(scene.emma_account, amount_minor=100), 100)), 6100)
+    assert pay(scene, ticket.id, replace(PAID, amount_minor=10000))
+    assert paying_out.credit_about(ticket.document_id or 0) == paying_out.Credit(900, 0)
 
 
 def test_two_colleagues_at_once_pay_once(here: tuple[Flask, Ids]) -> None:

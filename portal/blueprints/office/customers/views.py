@@ -168,6 +168,7 @@ def _page(customer: Customer) -> str:
         people=pages.people(around, now=clock.now()),
         contacts=pages.contacts(around),
         invoices=[pages.invoice(row, today) for row in documents.list_of_customer(customer.id, mode=_mode())],
+        credit=documents.credit_of_customer(customer.id, mode=_mode()),
         tickets=tickets.list_of_customer(customer.id),
     )
 

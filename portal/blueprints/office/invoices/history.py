@@ -10,12 +10,16 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 
+from portal.core import locale
 from portal.core.mail_message import MailState
+from portal.core.templating import language
 from portal.domain.invoices.letters import ISSUED, MailOf
 from portal.domain.invoices.models import AllocationState, Document
+from portal.domain.invoices.refunded import Refunded
 from portal.domain.invoices.spending import Use
 from portal.domain.payments import undoing
-from portal.domain.payments.models import Payment, PaymentStatus
+from portal.domain.payments.models import PaymentStatus
+from portal.domain.payments.queries import PaidHere
 from portal.domain.payments.registering import PROVIDER
 from portal.domain.tickets.models import DisputeStatus
 from portal.domain.tickets.staff_queries import DisputeOf
@@ -43,13 +47,21 @@ class Event:
     action: tuple[str, str] | None = None
 
 
-def of_payments(document: Document, payments: Iterable[tuple[Payment, int]], *, may: bool) -> list[Event]:
+def of_payments(document: Document, payments: Iterable[PaidHere], *, may: bool) -> list[Event]:
     """Attempts to pay; one that was booked by hand can be taken back by who ``may``."""
-    return [_payment(document, payment, amount, may) for payment, amount in payments]
+    return [_payment(document, paid, may) for paid in payments]
 
 
-def _payment(document: Document, payment: Payment, amount_minor: int, may: bool) -> Event:
+def _payment(document: Document, paid: PaidHere, may: bool) -> Event:
+    payment, amount_minor, credit_minor = paid
     parts = [payment.details.get("reference"), payment.details.get("account")]
+    if credit_minor > 0:
+        said = _(
+            "%(received)s received, %(credit)s became credit",
+            received=locale.money(payment.received_minor, payment.currency, language()),
+            credit=locale.money(credit_minor, payment.currency, language()),
+        )
+        parts.insert(0, said)
     icon, tone = ICONS.get(payment.status, ("circle-x", None))
     state: PaymentStatus | None = payment.status
     action = None
@@ -83,6 +95,21 @@ def of_credit(document: Document, uses: Iterable[Use]) -> list[Event]:
         Event("receipt-refund", _("Paid with credit"), None, use.at, use.amount_minor, document.currency)
         for use in uses
         if use.state is AllocationState.BOOKED
+    ]
+
+
+def of_refunds(document: Document, refunds: Iterable[Refunded]) -> list[Event]:
+    """What was paid back to the customer."""
+    return [
+        Event(
+            "arrow-back-up",
+            _("Refunded to the customer"),
+            refund.words(),
+            refund.at,
+            refund.amount_minor,
+            document.currency,
+        )
+        for refund in refunds
     ]
 
 

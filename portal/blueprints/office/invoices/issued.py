@@ -17,12 +17,12 @@ from portal.core.errors import Conflict, DomainError
 from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
 from portal.domain.collections import reminding
-from portal.domain.invoices import taking_back
+from portal.domain.invoices import booking, taking_back
 from portal.domain.invoices.actions import send_again
 from portal.domain.invoices.crediting import creditable
 from portal.domain.invoices.models import DocumentStatus
 from portal.domain.invoices.taking_back import Part
-from portal.domain.payments.models import PaymentMethodKind
+from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.extensions import db
@@ -90,7 +90,7 @@ def pay(public_id: str) -> ResponseReturnValue:
         status = 422
     else:
         try:
-            register(
+            payment = register(
                 found.document.id,
                 Received(
                     amount_minor=money.parse_amount(
@@ -105,8 +105,9 @@ def pay(public_id: str) -> ResponseReturnValue:
                 now=clock.now(),
                 actor=loading.actor(),
             )
+            said = _booked(payment)
             db.session.commit()
-            flash(_("The payment is booked."), "success")
+            flash(said, "success")
             return redirect(url_for("office.invoices.show", public_id=public_id), 303)
         except DomainError as error:
             status = _undo(form, error)
@@ -117,13 +118,28 @@ def pay(public_id: str) -> ResponseReturnValue:
     return page, status
 
 
+def _booked(payment: Payment) -> str:
+    """What was booked, and what of it became credit: more than what was open."""
+    amount = locale.money(payment.received_minor, payment.currency, language())
+    credit_minor = booking.credit_of_payment(payment.id)
+    if credit_minor <= 0:
+        return str(_("%(amount)s is booked.", amount=amount))
+    said = _(
+        "%(amount)s is booked. %(credit)s of it was more than what was open, and is the customer’s credit now.",
+        amount=amount,
+        credit=locale.money(credit_minor, payment.currency, language()),
+    )
+    return str(said)
+
+
 @bp.route("/<public_id>/credit", methods=["GET", "POST"])
 @needs(StaffPermission.INVOICES_CHANGE)
 @checked_by_form
 def credit(public_id: str) -> ResponseReturnValue:
-    """A credit note on lines or parts of them: nothing is chosen beforehand, and a page asks before it is made.
+    """A credit note on lines or parts of them, and a page that asks before it is made.
 
-    Whoever came from a ticket (``ticket`` in the address) goes back to that.
+    Nothing is chosen beforehand but the ``line`` in the address, which a customer objects to. Whoever came from a
+    ticket (``ticket``) goes back to that.
     """
     found = _issued(public_id)
     left = taking_back.lines_left(found.document)
@@ -143,6 +159,8 @@ def credit(public_id: str) -> ResponseReturnValue:
                     for each in taking_back.lines_left(found.document)
                     if f"whole-{each.position}" in form
                 ]
+    elif (asked := f"whole-{request.args.get('line', '')}") in form:
+        form[asked].data = True
     left_minor = creditable(found.document)
     if left_minor == found.document.total_minor:
         form.everything.label.text = _("The whole invoice")

@@ -15,7 +15,7 @@ from portal.core import clock
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
-from portal.domain.invoices import crediting, queries, spending, taking_back
+from portal.domain.invoices import crediting, queries, refunded, spending, taking_back
 from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.letters import list_mails
@@ -158,7 +158,9 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         "history": history.in_order(
             history.of_disputes(objections),
             history.of_payments(document, list_payments_of(document.id) if is_invoice else [], may=may),
-            history.of_credit(document, spending.list_uses(document.id) if is_invoice else []),
+            # Only what still counts is shown of credit, and that is part of what was paid.
+            history.of_credit(document, spending.list_uses(document.id) if document.paid_minor else []),
+            history.of_refunds(document, refunded.list_refunded(document.id) if is_invoice else []),
             history.of_notes(notes),
             history.of_mails(list_mails(document) if found.is_issued else []),
             history.of_life(document),

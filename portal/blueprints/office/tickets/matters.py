@@ -17,6 +17,7 @@ from portal.core.templating import language
 from portal.domain.collections.instalments import amounts
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
+from portal.domain.invoices import refunded
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.tickets import granting, paying_out, refunds, staff_queries, undecided
 from portal.domain.tickets.models import DisputeStatus, TicketType
@@ -105,7 +106,8 @@ def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         return Matter(_("Dispute"), facts)
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE) and ticket.document_public_id is not None:
-        ways.append(_credit_way(ticket))
+        # Once there is a note, what more is to be taken back is for whoever makes the next one to say.
+        ways.append(_credit_way(ticket, line=None if dispute.is_credited else dispute.line_position))
     if staff.can(StaffPermission.TICKETS_WRITE):
         if dispute.is_credited:
             ways.append(
@@ -157,12 +159,23 @@ def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
 
 
 def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
-    if ticket.status not in RUNNING or ticket.document_public_id is None:
+    if ticket.document_public_id is None:
         return None
     about = ticket.document_id
-    refundable, credit = db.session.execute(
-        sa.select(refunds.refundable_minor(about), paying_out.credit_minor(about))
+    if ticket.status not in RUNNING:
+        paid_out = _paid_out(ticket)
+        facts = ((_("Invoice"), ticket.document_number), *paid_out)
+        return Matter(_("Refund"), facts) if paid_out else None
+    refundable, credit, here, gone = db.session.execute(
+        sa.select(
+            refunds.refundable_minor(about),
+            paying_out.credit_minor(about),
+            refunds.credit_left_minor(about),
+            refunded.refunded_minor(about),
+        )
     ).one()
+    # A request that was answered by money and opened again by a reply.
+    paid_out = _paid_out(ticket) if gone else []
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE):
         if credit > 0:
@@ -174,14 +187,16 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         _("Refund"),
         (
             (_("Invoice"), ticket.document_number),
+            *paid_out,
             (_("Can be refunded"), _money(refundable, ticket.document_currency)),
-            (_("Customer’s credit"), _money(credit, ticket.document_currency) if credit > 0 else None),
+            (_("Credit of this invoice"), _money(here, ticket.document_currency) if here > 0 else None),
+            (_("Credit in all"), _money(credit, ticket.document_currency) if credit > 0 else None),
         ),
         _(
             "Loket does not pay money out: send it from your bank or at your payment provider, and write it down "
             "with “Paid out…”. That takes the customer’s credit, so that the same money does not go twice."
         )
-        if credit > 0
+        if here > 0
         else _(
             "Make the credit note first: it turns what was paid into credit of the customer. "
             "Then you can pay that out, and write it down here."
@@ -190,6 +205,18 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         # Nobody is refused without a reason; a request of which the money went out is resolved by that.
         takes_over=(Move.REJECT,),
     )
+
+
+def _paid_out(ticket: Any) -> list[tuple[str, str | None]]:
+    """What was paid out on a request, when and with which reference."""
+    facts: list[tuple[str, str | None]] = []
+    for each in refunded.of_ticket(refunded.list_refunded(ticket.document_id), ticket.id):
+        facts += [
+            (_("Paid out"), _money(each.amount_minor, ticket.document_currency)),
+            (_("Paid on"), locale.date(each.day, language(), "long")),
+            (_("Reference"), each.reference or None),
+        ]
+    return facts
 
 
 def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
@@ -225,8 +252,11 @@ def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     )
 
 
-def _credit_way(ticket: Any) -> Way:
-    url = url_for("office.invoices.credit", public_id=ticket.document_public_id, ticket=ticket.public_id)
+def _credit_way(ticket: Any, line: int | None = None) -> Way:
+    """``line``: the one that is ticked on that page."""
+    url = url_for(
+        "office.invoices.credit", public_id=ticket.document_public_id, ticket=ticket.public_id, line=line
+    )
     return Way(_("Make a credit note…"), url, "receipt-refund")
 
 

@@ -39,12 +39,12 @@ def pay_out(public_id: str) -> ResponseReturnValue:
     if ticket.type is not TicketType.REFUND_REQUEST or ticket.document_id is None:
         abort(404)
     here = url_for("office.tickets.show", public_id=public_id)
-    credit = paying_out.credit_of(ticket.document_id)
+    credit = paying_out.credit_about(ticket.document_id)
     if not form.is_submitted():
         if ticket.status not in RUNNING:
             return redirect(here, 303)
-        if credit > 0:
-            form.amount.data = locale.amount(credit, ticket.document_currency, language())
+        if credit.here_minor > 0:
+            form.amount.data = locale.amount(credit.here_minor, ticket.document_currency, language())
         form.paid_on.data = clock.today(current_shop().time_zone)
         form.body.data = in_their_language(ticket, SAYS)
     elif not form.validate():
@@ -58,7 +58,11 @@ def pay_out(public_id: str) -> ResponseReturnValue:
             form.refuse(error if error.field in form else DomainError(error.message))
             status = 409 if isinstance(error, Conflict) else 422
     page = render_template(
-        "office/tickets/pay_out.html", ticket=ticket, form=form, credit_minor=max(0, credit)
+        "office/tickets/pay_out.html",
+        ticket=ticket,
+        form=form,
+        credit_minor=max(0, credit.minor),
+        here_minor=credit.here_minor,
     )
     return page, status
 

@@ -16,8 +16,9 @@ from portal.core.mail_message import MailMessage
 from portal.domain.collections.models import CaseStatus, PaymentPlan, PlanStatus
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.invoices import booking
-from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentKind
+from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.orders.models import Download
+from portal.domain.payments.models import Payment
 from portal.domain.people.models import Customer, Person, Staff, StaffRole
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.cancelling import Reason
@@ -34,8 +35,9 @@ from portal.domain.tickets.models import (
 )
 from portal.extensions import db
 from tests.cast import make_invoice
+from tests.domain.invoices.paying import attempt, book
 from tests.page_client import find_all, parse, text_of
-from tests.rows import make_billed, make_case, make_download, make_order, make_ticket
+from tests.rows import make_billed, make_case, make_credit_note, make_download, make_order, make_ticket
 from tests.statements import counted
 
 LIST = "/office/tickets"
@@ -101,14 +103,10 @@ class Desk:
                 invoice = make_invoice(ids.emma_account)
                 ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
                 if way == "pay_out":
-                    entry = CreditEntry(
-                        mode=Mode.TEST,
-                        customer_id=ids.emma_account,
-                        currency="EUR",
-                        amount_minor=4900,
-                        use=CreditUse.CREDIT_NOTE,
-                    )
-                    db.session.add(entry)
+                    source = attempt(ids.emma_account, (invoice, 12100))
+                    book(source, 12100)
+                    db.session.get_one(Payment, source.payment_id).received_minor = 12100
+                    make_credit_note(invoice, 4900)
             return f"{LIST}/{ticket.public_id}"
 
     def address(self, way: str, ticket: str) -> str:
@@ -442,13 +440,65 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
     )
     with desk.on_stage():
         assert booking.credit_balance(ids.emma_account, mode=Mode.TEST, currency="EUR") == 0
+    sections = find_all(parse(saskia.get(ticket).text), "section")
+    panel = text_of(next(each for each in sections if each.attrib.get("id") == "matter"))
+    assert re.search(r"Paid out\s*€ 49.00\s*Paid on\s*2 January 2026\s*Reference\s*NL91", panel)
+    assert "Can be refunded" not in panel and address not in saskia.get(ticket).text
+    # A reply opens it again: what was paid out stays, and what more can be is asked anew.
+    with desk.on_stage():
+        desk.ticket(ticket).status = TicketStatus.OPEN
+    again = text(saskia.get(ticket))
+    assert re.search(r"Paid out\s*€ 49.00", again) and re.search(r"Can be refunded\s*€ 72.00", again)
+
+
+def test_a_request_that_ended_without_money_has_no_panel(login: Any, desk: Desk) -> None:
+    ticket, saskia = desk.make("pay_out"), login("saskia")
+    saskia.send(desk.address("refund", ticket), DATA)
+    assert desk.status(ticket) is TicketStatus.REJECTED and 'id="matter"' not in saskia.get(ticket).text
+
+
+@pytest.mark.parametrize(("other", "amount"), [(0, "49.00"), (6000, "49.00")])
+def test_what_is_paid_out_begins_with_the_credit_of_this_invoice(
+    login: Any, desk: Desk, ids: Any, other: int, amount: str
+) -> None:
+    ticket = desk.make("pay_out")
+    with desk.on_stage():
+        _more_credit(ids, other)
+    page = login("saskia").get(desk.address("pay_out", ticket))
+    fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(page.text), "input")[1:]}
+    assert fields["amount"] == amount
+    if other:
+        assert "which is € 109.00. Of it € 49.00 came from credit notes on this invoice." in text(page)
+        # No more than all of it, and no less is allowed.
+        sent = login("saskia").send(desk.address("pay_out", ticket), {**DATA, "amount": "109.00"})
+        assert sent.status_code == 303 and desk.status(ticket) is TicketStatus.RESOLVED
+    else:
+        assert "At most the customer’s credit: € 49.00." in text(page)
+
+
+def test_credit_of_something_else_is_not_filled_in(login: Any, desk: Desk, ids: Any) -> None:
+    ticket, saskia = desk.make("refund"), login("saskia")
+    with desk.on_stage():
+        _more_credit(ids, 6000)
+    shown = saskia.get(ticket)
+    assert "Make the credit note first" in text(shown) and re.search(r"Credit in all\s*€ 60.00", text(shown))
+    page = saskia.get(f"{ticket}/refund/paid")
+    fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(page.text), "input")[1:]}
+    assert not fields["amount"] and "Nothing of it came from credit notes on this invoice." in text(page)
+
+
+def _more_credit(ids: Any, minor: int) -> None:
+    """Credit that came from paying another invoice too much."""
+    if minor:
+        other = make_invoice(ids.emma_account)
+        book(attempt(ids.emma_account, (other, 12100)), 12100 + minor)
 
 
 def test_without_credit_the_page_says_what_comes_first(login: Any, desk: Desk) -> None:
     ticket, saskia = desk.make("refund"), login("saskia")
     shown = saskia.get(ticket)
     assert "Make the credit note first" in text(shown) and "/refund/paid" not in shown.text
-    assert "Paid out…" not in text(shown) and "Customer’s credit" not in text(shown)
+    assert "Paid out…" not in text(shown) and "Credit in all" not in text(shown)
     page = saskia.get(f"{ticket}/refund/paid")
     assert page.status_code == 200 and "no credit to pay out. Make a credit note first." in text(page)
     assert 'name="amount"' not in page.text and "/credit?ticket=" in page.text
@@ -459,7 +509,7 @@ def test_with_credit_it_can_be_paid_out_and_the_page_says_how(login: Any, desk: 
     shown = login("saskia").get(ticket)
     assert "Make the credit note first" not in text(shown) and "Loket does not pay money out" in text(shown)
     assert shown.text.index("/refund/paid") < shown.text.index("/credit?ticket="), "the next step first"
-    assert re.search(r"Customer’s credit\s*€ 49.00", text(shown))
+    assert re.search(r"Credit of this invoice\s*€ 49.00\s*Credit in all\s*€ 49.00", text(shown))
     assert "/refund/paid" not in login("kees").get(ticket).text
 
 
@@ -499,3 +549,38 @@ def test_a_no_says_so_and_why(login: Any, desk: Desk, way: str, begins: str) -> 
 def test_in_dutch(login: Any, desk: Desk) -> None:
     page = login("saskia").get(desk.address("keep", desk.make("keep")), headers={"Accept-Language": "nl"})
     assert "Afwijzen en laten doorlopen" in text(page)
+
+
+@pytest.mark.parametrize(("line", "ticked"), [(1, ["whole-1"]), (2, ["whole-2"]), (None, [])])
+def test_the_line_that_is_objected_to_is_ticked(
+    login: Any, desk: Desk, ids: Any, line: int | None, ticked: list[str]
+) -> None:
+    with desk.on_stage():
+        invoice = make_invoice(ids.emma_account, amount_minor=300, lines=3)
+        opened = disputes.open_dispute(
+            invoice.id,
+            "Too much",
+            Said("Why?"),
+            line=line,
+            customer_id=ids.emma_account,
+            author=db.session.get_one(Person, ids.emma),
+            now=clock.now(),
+        )
+        ticket = f"{LIST}/{opened.public_id}"
+    saskia = login("saskia")
+    links = [a.attrib.get("href", "") for a in find_all(parse(saskia.get(ticket).text), "a")]
+    (address,) = [link for link in links if "/credit?ticket=" in link]
+    assert ticks(saskia.get(address)) == ticked
+    # Only a suggestion: nothing is ticked of a line that is not there, or by words that are no line.
+    for strange in ("9", "1'", "everything", "-1", "²"):
+        page = saskia.get(f"{address.partition('&line=')[0]}&line={strange}")
+        assert page.status_code == 200 and ticks(page) == [], strange
+    # What was sent counts, not what the address says.
+    sent = saskia.send(address, {"quantity-3": "no number"})
+    assert sent.status_code == 422 and ticks(sent) == []
+
+
+def ticks(page: Any) -> list[str]:
+    """The boxes that are ticked."""
+    boxes = [each for each in find_all(parse(page.text), "input") if each.attrib.get("type") == "checkbox"]
+    return [each.attrib["name"] for each in boxes if "checked" in each.attrib]
