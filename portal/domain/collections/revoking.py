@@ -65,9 +65,9 @@ def revoke_method(
 ) -> Consequences | None:
     """Takes a method back, here at once and at its provider by background work. None when it was done before.
 
-    For people who may change methods; the account is told. ``successor`` is the public id of the method that they were told would take
-    over, or none. ``Conflict`` when that is no longer so, when active subscriptions or payment plans depend on it,
-    and for one that is not valid. Debits under way go on: what has reached the bank is not called back.
+    For people who may change methods; the account is told. ``successor`` is the public id of the method that they read
+    would take over, or none. ``Conflict`` when that is no longer so, when active subscriptions or payment plans depend
+    on it, and for one that is not valid. Debits under way go on: what has reached the bank is not called back.
     """
     method = lock_method(method.id)
     if method.status is MethodStatus.REVOKED:

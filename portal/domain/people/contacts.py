@@ -56,7 +56,7 @@ def get_contact(public_id: str, *, customer_ids: list[int]) -> ContactPerson:
 
 
 def add_contact(customer_id: int, wanted: ContactDetails, *, actor: Actor, now: datetime) -> ContactPerson:
-    """Puts somebody on an account's list. For whoever may change its contact persons; the account is told of new copies.
+    """Puts somebody on an account's list, of which that is told. For whoever may change its contact persons.
 
     Raises ``DomainError`` when the list is full or the address is on it already, or is the account's own.
     """

@@ -1,4 +1,4 @@
-"""The mails about saved methods as people read them, in both languages, and how often. After an intended change: GOLDEN=write."""
+"""The mails about saved methods as people read them, and how often. After an intended change: GOLDEN=write."""
 
 from __future__ import annotations
 

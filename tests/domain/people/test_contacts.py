@@ -77,11 +77,10 @@ def test_the_account_is_told_who_gets_copies(on_stage: Stage, ids: Ids) -> None:
         found = db.session.scalars(
             sa.select(MailMessage).where(MailMessage.name == "contact_added").order_by(MailMessage.id)
         )
-        said = [
+        return [
             (mail.context["contact_email"], mail.context["billing"], mail.context["account"])
             for mail in found
         ]
-        return said
 
     with on_stage():
         anna = add(ids.emma_account)
