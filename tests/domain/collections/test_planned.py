@@ -299,7 +299,8 @@ def test_what_a_method_is_charged_with_next(ids: Ids, case: CollectionCase) -> N
     assert found() == [PlanDebit(method.id, number, DUE[0], 4033, "EUR")]
     pay(case, 5000)
     assert found() == [PlanDebit(method.id, number, DUE[1], 3066, "EUR")]
-    mark_pending(attempt(ids.emma_account, (db.session.get_one(Document, case.document_id), 3066)), now=START)
+    document = db.session.get_one(Document, case.document_id)
+    mark_pending(attempt(ids.emma_account, (document, 3066)).payment_id, now=START)
     assert found() == [PlanDebit(method.id, number, DUE[2], 4034, "EUR")]
     assert list_plan_debits(ids.emma_account, mode=Mode.LIVE) == []
     case.status = CaseStatus.ACTIVE
