@@ -219,7 +219,7 @@ MAILS: dict[str, Kind] = {
     "cancellation_decided": Kind(
         lambda s: s.ticket(
             lambda ticket, said: ticket_mails.cancellation_decided(
-                ticket, said, name="Coffee", ends_on=START.date(), now=START
+                ticket, said, name="Coffee", last_day=START.date(), now=START
             )
         ),
         Category.ACCOUNT,
