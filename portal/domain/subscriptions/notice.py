@@ -20,7 +20,7 @@ def last_day_before(effective_on: date) -> date:
 class Right(LabelEnum):
     """Why a cancellation is the customer's right, so that nobody may refuse it; each label says so to the shop."""
 
-    TRIAL = "trial", _l("This cannot be rejected: a trial ends whenever its customer wants.")
+    TRIAL = "trial", _l("This cannot be rejected: nothing was agreed beyond the trial.")
     ENDLESS = (
         "endless",
         _l("This cannot be rejected: a consumer may always cancel what goes on without an agreed end."),
