@@ -295,7 +295,8 @@ def _decisions(ids: cast.Ids, now: datetime) -> dict[str, str]:
     # Its subject is written in the words of the day, which a page in the other language shows as it is.
     asked = db.session.scalars(sa.select(Ticket).where(Ticket.public_id == plan.ticket_public_id)).one()
     asked.subject = "K-1"
-    subscription, _invoice = rows.make_billed(ids.emma_account)
+    # With an agreed end, so that the shop may decide either way.
+    subscription, _invoice = rows.make_billed(ids.emma_account, terms=24)
     change = cancelling.request_cancellation(
         subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,6 +12,7 @@ from flask_babel import ngettext
 
 from portal.core import clock
 from portal.core.shops import current_shop
+from portal.domain.collections.planned import PlanDebit
 from portal.domain.collections.revoking import Consequences
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments.models import Payment
@@ -23,18 +25,30 @@ ICONS = {MethodKind.SEPA: "building-bank", MethodKind.CARD: "credit-card"}
 
 @dataclass(frozen=True)
 class Debit:
-    """Money that will be taken, or is being taken."""
+    """Money that will be taken, or is being taken. ``late``: its day is past."""
 
     title: str
     on: date
     amount_minor: int
     currency: str
     under_way: bool
+    late: bool = False
 
 
 def name_of(method: PaymentMethod | MethodRow) -> str:
     """What people know it by: its masked number, and its kind while there is none."""
     return method.masked or str(method.kind.label)
+
+
+def list_row(row: MethodRow, plans: list[PlanDebit]) -> dict[str, Any]:
+    """What ``payment_methods/index.html`` reads of a method beside its own fields; ``plans`` are the account's."""
+    own = [plan for plan in plans if plan.method_id == row.id]
+    days = [row.next_debit_on, *(plan.on for plan in own)]
+    return {
+        "name": name_of(row),
+        "pays": [text for text in (used_for(row), *(_plan(plan) for plan in own)) if text],
+        "next_on": min((day for day in days if day is not None), default=None),
+    }
 
 
 def used_for(row: MethodRow) -> str:
@@ -52,20 +66,39 @@ def used_for(row: MethodRow) -> str:
     return str(text)
 
 
-def debits(method: PaymentMethod, paid: list[SubscriptionRow], under_way: list[Payment]) -> list[Debit]:
-    """What is being taken now, then what will be for subscriptions; only a valid method is charged."""
+def debits(
+    method: PaymentMethod,
+    paid: list[SubscriptionRow],
+    under_way: list[Payment],
+    plans: Sequence[PlanDebit] = (),
+) -> list[Debit]:
+    """What is being taken now, then what will be for subscriptions and payment plans, the next first.
+
+    Only a valid method is charged; ``plans`` are those of the account.
+    """
     zone = current_shop().time_zone
     found = [
         Debit(each.description, clock.today(zone, each.created_at), each.amount_minor, each.currency, True)
         for each in under_way
     ]
-    if method.status is MethodStatus.VALID:
-        found += [
-            Debit(each.name, each.next_billing_on, each.amount_minor, each.currency, False)
-            for each in paid
-            if each.next_billing_on is not None
-        ]
-    return found
+    if method.status is not MethodStatus.VALID:
+        return found
+    today = clock.today(zone)
+    planned = [
+        Debit(each.name, each.next_billing_on, each.amount_minor, each.currency, False)
+        for each in paid
+        if each.next_billing_on is not None
+    ]
+    planned += [
+        Debit(_plan(each), each.on, each.amount_minor, each.currency, False, late=each.on < today)
+        for each in plans
+        if each.method_id == method.id and each.on is not None and each.amount_minor is not None
+    ]
+    return found + sorted(planned, key=lambda debit: debit.on)
+
+
+def _plan(plan: PlanDebit) -> str:
+    return str(_("Payment plan %(case)s", case=plan.case_number))
 
 
 def told(ending: Ending) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.domain.collections import revoking
+from portal.domain.collections.planned import list_plan_debits
 from portal.domain.methods import actions, queries
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments import mandates, registry, saving
@@ -42,17 +43,20 @@ log = logging.getLogger(__name__)
 def index() -> ResponseReturnValue:
     """What the account can pay with, the newest first; what is over stands apart."""
     earlier = request.args.get("status") == "earlier"
+    account, mode = current_membership().customer_id, Mode(current_shop().mode)
     page = paid_with.list_methods(
-        current_membership().customer_id,
-        mode=Mode(current_shop().mode),
+        account,
+        mode=mode,
         earlier=earlier,
         after=request.args.get("after"),
         before=request.args.get("before"),
     )
     status = "earlier" if earlier else None
+    # What is over pays nothing.
+    plans = list_plan_debits(account, mode=mode) if page.rows and not earlier else []
     return render_template(
         "payment_methods/index.html",
-        rows=[(row, pages.name_of(row), pages.used_for(row), pages.ICONS[row.kind]) for row in page.rows],
+        rows=[(row, pages.list_row(row, plans)) for row in page.rows],
         filters=[
             (_("Current"), url_for("payment_methods.index"), not earlier),
             (_("Earlier"), url_for("payment_methods.index", status="earlier"), earlier),
@@ -104,6 +108,7 @@ def show(public_id: str) -> ResponseReturnValue:
     today = clock.today(current_shop().time_zone)
     paid = paid_with.list_paid_with(method.id, today=today)
     under_way = list_charges_under_way(method.id)
+    plans = list_plan_debits(method.customer_id, mode=method.mode)
     if method.status is MethodStatus.PENDING:
         security.allow_form_action(*registry.checkout_origins(get_shop(method.shop_id)))
     return render_template(
@@ -111,7 +116,7 @@ def show(public_id: str) -> ResponseReturnValue:
         method=method,
         name=pages.name_of(method),
         subscriptions=paid,
-        debits=pages.debits(method, paid, under_way),
+        debits=pages.debits(method, paid, under_way, plans),
         has_mandate=mandates.has_mandate(method),
     )
 

@@ -17,6 +17,7 @@ from portal.core.templating import language
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions import cancelling
 from portal.domain.subscriptions.cancelling import Ending, Reason
+from portal.domain.subscriptions.notice import last_day_before
 from portal.domain.subscriptions.self_service import Act
 from portal.domain.subscriptions.standing import BILL_DUE
 from portal.domain.tickets.cancelling import request_cancellation, withdraw_cancellation
@@ -83,8 +84,8 @@ def _cancel(opened: Opened, ending: Ending, form: ConfirmForm) -> None:
             author=loading.person(),
             now=clock.now(),
         )
-        day = locale.date(change.effective_on, language(), "long")
-        text = _("We have your cancellation of %(name)s. It is cancelled from %(date)s.", name=name, date=day)
+        day = locale.date(last_day_before(change.effective_on), language(), "long")
+        text = _("We have your cancellation of %(name)s. Its last day is %(date)s.", name=name, date=day)
     else:
         cancelling.cancel_now(opened.facts.id, told=told, actor=loading.actor(), now=clock.now())
         text = _("%(name)s is cancelled.", name=name)

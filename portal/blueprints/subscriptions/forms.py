@@ -85,8 +85,12 @@ class PauseForm(ConfirmForm):
         return _read_day(self.until.data or "")
 
 
+#: What stands for no saved method in ``MethodForm``; a public id is longer.
+BY_HAND = "by-hand"
+
+
 class MethodForm(PortalForm):
-    """Which saved method pays, by its public id."""
+    """Which saved method pays, by its public id, or ``BY_HAND``."""
 
     method = text_field(
         "",

@@ -22,10 +22,8 @@ Facts = list[tuple[str, str]]
 
 def ending(found: Ending, facts: SubscriptionFacts) -> Facts:
     """When it ends, the last charge, and what is given back."""
-    effective = (
-        _("today, %(date)s", date=_day(found.effective_on)) if found.at_once else _day(found.effective_on)
-    )
-    said = [(_("Last day"), _day(found.last_day)), (_("Cancelled from"), effective)]
+    day = _day(found.last_day)
+    said = [(_("Last day"), _("today, %(date)s", date=day) if found.at_once else day)]
     if found.bills:
         last = found.bills[-1]
         said.append((_("Last charge"), _bill(last, facts)))

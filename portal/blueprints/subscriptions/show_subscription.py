@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from flask import url_for
@@ -17,8 +16,10 @@ from portal.domain.catalog.models import IntervalUnit
 from portal.domain.invoices.linked import LinkedInvoice
 from portal.domain.methods.models import MethodKind
 from portal.domain.people.permissions import Permission
+from portal.domain.subscriptions.coming import Coming
 from portal.domain.subscriptions.intervals import interval_text
 from portal.domain.subscriptions.models import ChangeKind
+from portal.domain.subscriptions.notice import last_day_before
 from portal.domain.subscriptions.queries import SubscriptionFacts
 
 
@@ -28,7 +29,6 @@ class Change:
 
     title: str
     detail: str | None
-    effective_on: date
     #: What it is, for the button that takes it back: cancel, switch or another.
     kind: str
     #: The conversation about it, if there is one.
@@ -52,37 +52,36 @@ def method_name(kind: MethodKind, masked: str) -> str:
     return f"{kind.label} {masked}".strip()
 
 
-def coming(planned: Sequence[Any]) -> list[Any]:
-    """Of what is planned, in its order, what still comes to pass: nothing from the day it is cancelled."""
-    end = next((row.effective_on for row in planned if row.kind is ChangeKind.CANCEL), None)
-    return [row for row in planned if end is None or row.kind is ChangeKind.CANCEL or row.effective_on < end]
-
-
-def change(row: Any, facts: SubscriptionFacts, account: MembershipInfo) -> Change:
-    """A planned change in words. A new price is in ``data`` as ``amount_minor``, a new plan as ``name``."""
-    day = locale.date(row.effective_on, language(), "long")
+def change(row: Coming, facts: SubscriptionFacts, account: MembershipInfo) -> Change:
+    """A planned change in words. A new plan has its ``name`` in ``data``."""
+    day = None if row.on is None else locale.date(row.on, language(), "long")
     detail = None
     match row.kind:
         case ChangeKind.CANCEL:
-            title = _("Cancelled from %(date)s", date=day)
-            detail = _cancellation(row)
+            last = locale.date(last_day_before(row.on), language(), "long") if row.on is not None else ""
+            title = _("Last day: %(date)s", date=last)
+            detail = _cancellation(row.data)
         case ChangeKind.PAUSE:
             title = _("Pauses on %(date)s", date=day)
         case ChangeKind.RESUME:
             title = _("Resumes on %(date)s", date=day)
         case ChangeKind.PRICE:
-            title = _("New price from %(date)s", date=day)
-            detail = _new_price(row.data, facts)
+            title = (
+                _("New price from the first bill after the pause")
+                if day is None
+                else _("New price from %(date)s", date=day)
+            )
+            detail = _new_price(row, facts)
         case _:
-            title = _("New plan from %(date)s", date=day)
+            title = (
+                _("New plan from the first bill after the pause")
+                if day is None
+                else _("New plan from %(date)s", date=day)
+            )
             detail = _new_plan(row.data, facts)
     ticket = row.data.get("ticket") if account.can(Permission.TICKETS) else None
     return Change(
-        str(title),
-        detail,
-        row.effective_on,
-        row.kind.value,
-        url_for("support.show", public_id=ticket) if ticket else None,
+        str(title), detail, row.kind.value, url_for("support.show", public_id=ticket) if ticket else None
     )
 
 
@@ -99,18 +98,12 @@ def invoice(bill: LinkedInvoice, account: MembershipInfo) -> dict[str, Any]:
     }
 
 
-def _cancellation(row: Any) -> str:
-    """Both its dates: when it was asked for, and the last day."""
-    last = locale.date(row.effective_on - timedelta(days=1), language(), "long")
-    if "asked_on" not in row.data:
-        return str(_("Its last day is %(last)s. Nothing is billed for the time after it.", last=last))
-    asked = locale.date(date.fromisoformat(row.data["asked_on"]), language(), "long")
-    text = _(
-        "You cancelled it on %(asked)s. Its last day is %(last)s. Nothing is billed for the time after it.",
-        asked=asked,
-        last=last,
-    )
-    return str(text)
+def _cancellation(data: dict[str, Any]) -> str:
+    """When it was asked for, and what the last day means."""
+    if "asked_on" not in data:
+        return str(_("Nothing is billed for the time after it."))
+    asked = locale.date(date.fromisoformat(data["asked_on"]), language(), "long")
+    return str(_("You cancelled it on %(asked)s. Nothing is billed for the time after it.", asked=asked))
 
 
 def _new_plan(data: dict[str, Any], facts: SubscriptionFacts) -> str | None:
@@ -122,8 +115,8 @@ def _new_plan(data: dict[str, Any], facts: SubscriptionFacts) -> str | None:
     return f"{name}: {amount} / {interval}"
 
 
-def _new_price(data: dict[str, Any], facts: SubscriptionFacts) -> str | None:
-    if "amount_minor" not in data:
+def _new_price(row: Coming, facts: SubscriptionFacts) -> str | None:
+    if row.amount_minor is None:
         return None
-    amount = locale.money(data["amount_minor"], facts.currency, language())
+    amount = locale.money(row.amount_minor, facts.currency, language())
     return f"{amount} / {facts.interval}"

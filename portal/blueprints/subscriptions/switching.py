@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.subscriptions import bp, loading, previews, show_subscription
-from portal.blueprints.subscriptions.forms import MethodForm, SwitchForm
+from portal.blueprints.subscriptions.forms import BY_HAND, MethodForm, SwitchForm
 from portal.blueprints.subscriptions.loading import Opened
 from portal.core import clock, locale
 from portal.core.access import needs
@@ -81,7 +81,7 @@ def keep(public_id: str) -> ResponseReturnValue:
 @needs(Permission.METHODS_CHANGE)
 @checked_by_form
 def choose_method(public_id: str) -> ResponseReturnValue:
-    """Which saved method pays it from the next bill on."""
+    """Which saved method pays it from the next bill on, or that its customer pays each invoice."""
     opened = loading.load(public_id)
     if opened.facts.status not in RUNNING:
         flash(_("This subscription has ended, so nothing pays it any more."), "info")
@@ -92,19 +92,28 @@ def choose_method(public_id: str) -> ResponseReturnValue:
     if not form.validate():
         return _method_page(opened, form), 422
     try:
-        method = paying_with.choose_method(
-            opened.facts.id, form.method.data, actor=loading.actor(), now=clock.now()
-        )
+        said = _pay_with(opened, form.method.data)
     except DomainError as error:
         status = loading.refused(error, form)
         return _method_page(loading.load(public_id), form), status
     db.session.commit()
-    if method is not None:
-        name = show_subscription.method_name(method.kind, method.masked)
-        flash(
-            _("%(name)s is paid with %(method)s from now on.", name=opened.facts.name, method=name), "success"
-        )
+    if said is not None:
+        flash(said, "success")
     return loading.back(opened.facts)
+
+
+def _pay_with(opened: Opened, chosen: str) -> str | None:
+    """Does what was chosen; what to say of it, None where it was so before."""
+    facts, actor, now = opened.facts, loading.actor(), clock.now()
+    if chosen == BY_HAND:
+        if not paying_with.pay_by_hand(facts.id, actor=actor, now=now):
+            return None
+        return str(_("You pay the invoices of %(name)s yourself from now on.", name=facts.name))
+    method = paying_with.choose_method(facts.id, chosen, actor=actor, now=now)
+    if method is None:
+        return None
+    name = show_subscription.method_name(method.kind, method.masked)
+    return str(_("%(name)s is paid with %(method)s from now on.", name=facts.name, method=name))
 
 
 def _switch_page(opened: Opened, form: SwitchForm, *, shown: bool) -> str:
@@ -150,21 +159,34 @@ def _confirmation(form: SwitchForm, found: Difference | None) -> SwitchForm | No
 
 
 def _method_page(opened: Opened, form: MethodForm) -> str:
-    methods = list_chargeable(opened.facts.customer_id)
+    facts = opened.facts
+    methods = list_chargeable(facts.customer_id)
+    options = [
+        {
+            "value": method.public_id,
+            "title": method.masked or method.kind.label,
+            "detail": method.kind.label,
+            "icon": "building-bank" if method.kind.value == "sepa" else "credit-card",
+        }
+        for method in methods
+    ]
+    selected = next((each.public_id for each in methods if each.id == facts.payment_method_id), None)
+    # Offered where it is a choice: something else could pay, or pays now.
+    is_choice = bool(methods) or facts.payment_method_id is not None
+    if is_choice and paying_with.may_pay_by_hand(facts.id, facts.status):
+        options.append(
+            {
+                "value": BY_HAND,
+                "title": _("I pay each invoice myself"),
+                "detail": _("You get each invoice by mail and pay it by its due date."),
+                "icon": "file-invoice",
+            }
+        )
+        selected = BY_HAND if facts.payment_method_id is None else selected
     return render_template(
         "subscriptions/method.html",
-        subscription=opened.facts,
+        subscription=facts,
         form=form,
-        options=[
-            {
-                "value": method.public_id,
-                "title": method.masked or method.kind.label,
-                "detail": method.kind.label,
-                "icon": "building-bank" if method.kind.value == "sepa" else "credit-card",
-            }
-            for method in methods
-        ],
-        selected=next(
-            (each.public_id for each in methods if each.id == opened.facts.payment_method_id), None
-        ),
+        options=options,
+        selected=selected,
     )

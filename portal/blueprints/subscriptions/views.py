@@ -15,6 +15,7 @@ from portal.domain.people.models import CustomerKind
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import queries
+from portal.domain.subscriptions.coming import list_coming
 from portal.domain.subscriptions.self_service import Act
 from portal.domain.subscriptions.states import COUNTED_ACTIVE, RUNNING, SHOWN
 
@@ -67,22 +68,16 @@ def show(public_id: str) -> ResponseReturnValue:
         quantity=show_subscription.quantity(facts),
         method=show_subscription.method(facts),
         answers=[(answer["label"], answer["value"]) for answer in facts.answers],
-        changes=[
-            show_subscription.change(row, facts, account)
-            for row in show_subscription.coming(queries.list_pending_changes(facts.id))
-        ],
+        changes=[show_subscription.change(row, facts, account) for row in list_coming(facts.id)],
         acts={act.value: may_change and opened.may(act) for act in Act},
         method_url=(
             url_for("subscriptions.choose_method", public_id=public_id)
             if runs and account.can(Permission.METHODS_CHANGE)
             else None
         ),
-        # Where a consumer looks for the button that the product does not show (P-SUB-SELF).
-        how_to_cancel=(
-            facts.customer_kind is CustomerKind.CONSUMER
-            and opened.makes_sense(Act.CANCEL)
-            and not facts.toggles.allow(Act.CANCEL)
-        ),
+        # Where one looks for the button that the product does not show (P-SUB-SELF).
+        how_to_cancel=opened.makes_sense(Act.CANCEL) and not facts.toggles.allow(Act.CANCEL),
+        is_consumer=facts.customer_kind is CustomerKind.CONSUMER,
         ask_to_cancel_url=loading.ask_url(facts, Act.CANCEL),
         invoices=[show_subscription.invoice(bill, account) for bill in invoices],
     )

@@ -9,6 +9,7 @@ These statements are part of every page, so their words are written out: a list 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any
@@ -96,6 +97,36 @@ def _in_instalments_of(customer_id: int, mode: Mode) -> Statement:
     return _plans(*_of_account(customer_id, mode))
 
 
+@dataclass(frozen=True)
+class PlanDebit:
+    """What a saved method is charged with next for a payment plan, in minor units; no day once all is paid."""
+
+    method_id: int
+    case_number: str
+    on: date | None
+    amount_minor: int | None
+    currency: str
+
+
+def list_plan_debits(customer_id: int, *, mode: Mode) -> list[PlanDebit]:
+    """The payment plans of an account that a saved method pays, the one that is due first before the others.
+
+    For members who may see methods. Money under way counts as paid, so nothing is told twice.
+    """
+    rows = _debits_of(customer_id=customer_id, mode=mode)
+    return [
+        PlanDebit(row.payment_method_id, row.number, row.next_on, row.next_minor, row.currency)
+        for row in rows
+    ]
+
+
+@bound
+def _debits_of(customer_id: int, mode: Mode) -> Statement:
+    paid_by_one = PaymentPlan.payment_method_id.is_not(None)
+    found = _plans(*_of_account(customer_id, mode), paid_by_one).subquery()
+    return sa.select(found).order_by(sa.nulls_last(found.c.next_on), found.c.case_id)
+
+
 def next_instalment(case_public_id: str) -> tuple[date, int] | None:
     """When how much is due next of a case that the caller looked up, in minor units; none without a plan."""
     row = _next_of(public_id=case_public_id).one_or_none()
@@ -134,6 +165,8 @@ def _plans(*criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
             CollectionCase.id.label("case_id"),
             CollectionCase.document_id,
             CollectionCase.public_id.label("case_public_id"),
+            CollectionCase.number,
+            PaymentPlan.payment_method_id,
             PaymentPlan.id.label("plan_id"),
             PaymentPlan.status,
             PaymentPlan.currency,
@@ -158,6 +191,8 @@ def _plans(*criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
         plan.case_id,
         plan.document_id,
         plan.case_public_id,
+        plan.number,
+        plan.payment_method_id,
         plan.status,
         plan.currency,
         PlanInstalment.due_on.label("next_on"),

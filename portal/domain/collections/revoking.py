@@ -17,7 +17,7 @@ from portal.core.audit import Actor
 from portal.core.errors import Conflict
 from portal.domain.collections.models import CollectionCase, PaymentPlan
 from portal.domain.collections.states import PLAN_AGREED
-from portal.domain.methods import actions
+from portal.domain.methods import actions, mails
 from portal.domain.methods.models import MethodStatus, PaymentMethod
 from portal.domain.methods.queries import list_chargeable, lock_method
 from portal.domain.payments import saving
@@ -65,9 +65,9 @@ def revoke_method(
 ) -> Consequences | None:
     """Takes a method back, here at once and at its provider by background work. None when it was done before.
 
-    For people who may change methods. ``successor`` is the public id of the method that they were told would take
-    over, or none. ``Conflict`` when that is no longer so, when active subscriptions or payment plans depend on it,
-    and for one that is not valid. Debits under way go on: what has reached the bank is not called back.
+    For people who may change methods; the account is told. ``successor`` is the public id of the method that they read
+    would take over, or none. ``Conflict`` when that is no longer so, when active subscriptions or payment plans depend
+    on it, and for one that is not valid. Debits under way go on: what has reached the bank is not called back.
     """
     method = lock_method(method.id)
     if method.status is MethodStatus.REVOKED:
@@ -80,6 +80,8 @@ def revoke_method(
     actions.revoke(method, actor=actor, now=now)
     _hand_over(method, found.successor, actor=actor, now=now)
     saving.queue_end(method, now=now)
+    took_over = found.successor if found.moving or found.plans else None
+    mails.removed(method, ended_there=False, successor=took_over, now=now)
     return found
 
 

@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.core.errors import Conflict
-from portal.domain.methods import queries
+from portal.domain.methods import mails, queries
 from portal.domain.methods.models import MethodStatus, PaymentMethod
 from portal.domain.methods.states import LIFE, Move
 from portal.extensions import db
@@ -42,7 +42,7 @@ def note_use(method: PaymentMethod, *, now: datetime) -> None:
 def confirm(method: PaymentMethod, agreed: Agreed, *, actor: Actor, now: datetime) -> None:
     """The provider says that it can be charged. The first valid one of an account becomes its default.
 
-    The account is locked.
+    The account is locked; it is told, once, however often the provider says so.
     """
     if LIFE.next(method.status, Move.CONFIRM) is None:
         return
@@ -52,17 +52,26 @@ def confirm(method: PaymentMethod, agreed: Agreed, *, actor: Actor, now: datetim
     method.signed_on, method.expires_on = agreed.signed_on, agreed.expires_on
     method.is_default = queries.find_default(method.customer_id) is None
     _move(method, Move.CONFIRM, actor=actor, now=now, kind=method.kind.value)
+    mails.added(method, now=now)
 
 
 def invalidate(method: PaymentMethod, *, reason: str, actor: Actor, now: datetime) -> None:
-    """It can not, or no longer, be charged. Another valid one takes over as the default. The account is locked."""
+    """It can not, or no longer, be charged. Another valid one takes over as the default.
+
+    The account is locked; of one that was valid it is told.
+    """
     if LIFE.next(method.status, Move.INVALIDATE) is not None:
+        was_valid = method.status is MethodStatus.VALID
         _move(method, Move.INVALIDATE, actor=actor, now=now, reason=reason)
         _hand_over_default(method, actor=actor, now=now)
+        if was_valid:
+            mails.removed(method, ended_there=True, successor=None, now=now)
 
 
 def revoke(method: PaymentMethod, *, actor: Actor, now: datetime) -> None:
-    """The customer takes it back. For ``collections.revoking``, which looks what depends on it; locked too."""
+    """The customer takes it back. For ``collections.revoking``, which looks what depends on it and tells the account;
+    locked too.
+    """
     if LIFE.next(method.status, Move.REVOKE) is not None:
         method.revoked_at = now
         _move(method, Move.REVOKE, actor=actor, now=now)

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError, NotFound
+from portal.domain.people import mails
 from portal.domain.people.models import ContactPerson, ContactRole, Customer
 from portal.domain.people.queries import normal_email
 from portal.extensions import db
@@ -55,7 +56,7 @@ def get_contact(public_id: str, *, customer_ids: list[int]) -> ContactPerson:
 
 
 def add_contact(customer_id: int, wanted: ContactDetails, *, actor: Actor, now: datetime) -> ContactPerson:
-    """Puts somebody on an account's list. For whoever may change its contact persons.
+    """Puts somebody on an account's list, of which that is told. For whoever may change its contact persons.
 
     Raises ``DomainError`` when the list is full or the address is on it already, or is the account's own.
     """
@@ -69,6 +70,8 @@ def add_contact(customer_id: int, wanted: ContactDetails, *, actor: Actor, now: 
     contact = ContactPerson(customer_id=customer_id, created_at=now, **_columns(wanted))
     db.session.add(contact)
     audit.record("contact.added", contact, actor=actor, now=now, customer_id=customer_id)
+    if contact.billing_mails or contact.account_mails:
+        mails.copies_begin(contact, now=now)
     return contact
 
 
@@ -76,6 +79,8 @@ def change_contact(
     contact: ContactPerson, wanted: ContactDetails, *, version: int, actor: Actor, now: datetime
 ) -> None:
     """Stores what is known of somebody now. For whoever may change the account's contact persons.
+
+    The account is told where copies go to another address, or of more mails, than before.
 
     ``version`` is that of the row when it was read; ``Conflict`` when somebody else changed it since. Raises
     ``DomainError`` as adding does, and ``NotFound`` when the contact person was removed meanwhile.
@@ -91,6 +96,10 @@ def change_contact(
     others = [other for other in list_contacts(account.id) if other.id != contact.id]
     _check_address(wanted.email, account, others)
     columns = _columns(wanted)
+    gets_more = (wanted.billing_mails and not contact.billing_mails) or (
+        wanted.account_mails and not contact.account_mails
+    )
+    moves = columns["email"] != contact.email and (wanted.billing_mails or wanted.account_mails)
     changed = [column for column, value in columns.items() if getattr(contact, column) != value]
     for column in changed:
         setattr(contact, column, columns[column])
@@ -98,6 +107,8 @@ def change_contact(
         audit.record(
             "contact.changed", contact, actor=actor, now=now, customer_id=account.id, columns=changed
         )
+    if gets_more or moves:
+        mails.copies_begin(contact, now=now)
 
 
 def remove_contact(contact: ContactPerson, *, actor: Actor, now: datetime) -> None:

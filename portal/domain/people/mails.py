@@ -6,18 +6,22 @@ to them.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from portal.core import links, mailer
+from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.people import queries, tokens
-from portal.domain.people.models import Customer, Invitation, Person, Role, TokenPurpose
+from portal.domain.people.models import ContactPerson, Customer, Invitation, Person, Role, TokenPurpose
 from portal.domain.people.recipients import account_language
 from portal.domain.shops.models import Shop
 from portal.extensions import db
+
+log = logging.getLogger(__name__)
 
 #: Where each kind of link leads.
 PAGES = {
@@ -148,6 +152,34 @@ def account_email_moved(customer: Customer, old: str, *, now: datetime) -> MailM
         ),
         now=now,
     )
+
+
+def copies_begin(contact: ContactPerson, *, now: datetime) -> MailMessage | None:
+    """Tells an account that somebody gets copies of its mails from now on. Of them the address only, never the name."""
+    customer = queries.get_customer(contact.customer_id)
+    shop = db.session.get_one(Shop, customer.shop_id)
+    try:
+        return mailer.queue(
+            Mail(
+                name="contact_added",
+                category=Category.SECURITY,
+                language=account_language(customer, shop),
+                to=[customer.email],
+                context={
+                    "shop_name": shop.name,
+                    "contact_email": contact.email,
+                    "billing": contact.billing_mails,
+                    "account": contact.account_mails,
+                    "contacts_url": links.external(shop.id, "contacts.index"),
+                },
+                related=f"customer:{customer.public_id}",
+                customer_id=customer.id,
+            ),
+            now=now,
+        )
+    except BadAddress:
+        log.warning("customer %s has no address that a mail could go to", customer.id)
+        return None
 
 
 @mailer.secret("email_change")

@@ -127,6 +127,12 @@ def ends_at_once(whole: Whole) -> bool:
     return never_began or whole.product.cancel_mode is CancelMode.IMMEDIATE
 
 
+def right_to_cancel(subscription_id: int) -> notice.Right | None:
+    """Why the shop has to take a cancellation of it, as it stands; None where it may refuse. For the office."""
+    whole = read_whole(subscription_id)
+    return notice.right_to_cancel(standing_of(whole, ()), whole.customer.kind)
+
+
 def _ending(
     whole: Whole, changes: Sequence[SubscriptionChange], *, today: date, locked: bool = False
 ) -> Ending:
@@ -142,7 +148,7 @@ def _ending(
         effective = notice.effective_on(
             standing, today=today, notice_days=whole.product.notice_days, kind=whole.customer.kind
         )
-        last_day = effective - DAY
+        last_day = notice.last_day_before(effective)
         bills = tuple(forecast.bills(standing, until=effective))
     # A bill of before the end is for no day after it, so only what is paid already can be too much.
     days = 0 if bills else forecast.prepaid_days(standing, last_day + DAY)
@@ -192,7 +198,7 @@ def end(subscription: Subscription, ending: Ending, *, actor: Actor, now: dateti
         return None
     shop, customer = get_shop(subscription.shop_id), get_customer(subscription.customer_id)
     before, subscription.status = subscription.status, after
-    subscription.ended_on = ending.effective_on
+    subscription.ended_on = ending.last_day
     subscription.next_billing_on = subscription.resume_on = None
     subscription.unused_days = 0
     for change in list_waiting(subscription.id):
@@ -304,9 +310,13 @@ def withdraw(subscription_id: int, *, actor: Actor, now: datetime) -> Subscripti
 def reject(subscription_id: int, *, actor: Actor, now: datetime) -> SubscriptionChange | None:
     """The shop keeps the subscription in place of a cancellation that waits. None when there is none.
 
-    For ``tickets.cancelling``, which tells the account. Raises ``Conflict`` once the date has come.
+    For ``tickets.cancelling``, which tells the account. Raises ``Conflict`` once the date has come, and where the
+    customer has a right to it.
     """
     subscription = lock_subscription(subscription_id)
+    right = right_to_cancel(subscription_id)
+    if right is not None:
+        raise Conflict(right.label)
     return _take_back(subscription, "subscription.cancellation_rejected", actor=actor, now=now)
 
 

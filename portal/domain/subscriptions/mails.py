@@ -55,7 +55,6 @@ def cancellation_received(
     """That the shop has the cancellation, from when it is in force, and what is still billed. No switch stops it."""
     said = {
         "asked_on": asked_on,
-        "effective_on": ending.effective_on,
         "last_day": ending.last_day,
         "bill_on": ending.bills[-1].first_day if ending.bills else None,
         "bill_until": ending.bills[-1].last_day if ending.bills else None,
@@ -79,7 +78,6 @@ def cancelled(
     off = ending.credit.off_minor if ending.credit else 0
     total = ending.credit.total_minor if ending.credit else 0
     said = {
-        "ended_on": ending.effective_on,
         "last_day": ending.last_day,
         "credit_minor": total,
         "off_minor": off,

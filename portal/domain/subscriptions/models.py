@@ -109,7 +109,7 @@ class Subscription(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     unused_days: Mapped[int] = mapped_column(default=0)
     periods_billed: Mapped[int] = mapped_column(default=0)
     terms: Mapped[int | None]
-    ended_on: Mapped[date | None]
+    ended_on: Mapped[date | None] = mapped_column(doc="Its last day, once it has ended.")
     answers: Mapped[list[Any]] = mapped_column(sa.JSON, default=list, doc="Custom fields: label and value.")
 
 

@@ -4,9 +4,40 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from flask_babel import lazy_gettext as _l
+
+from portal.core.tables import LabelEnum
 from portal.domain.people.models import CustomerKind
 from portal.domain.subscriptions.cadence import add_months
 from portal.domain.subscriptions.forecast import DAY, Standing, bills_from, completes_on
+
+
+def last_day_before(effective_on: date) -> date:
+    """The last day of what is cancelled from a day on: the one day that everybody is told, in these words."""
+    return effective_on - DAY
+
+
+class Right(LabelEnum):
+    """Why a cancellation is the customer's right, so that nobody may refuse it; each label says so to the shop."""
+
+    TRIAL = "trial", _l("This cannot be rejected: nothing was agreed beyond the trial.")
+    ENDLESS = (
+        "endless",
+        _l("This cannot be rejected: a consumer may always cancel what goes on without an agreed end."),
+    )
+
+
+def right_to_cancel(standing: Standing, kind: CustomerKind) -> Right | None:
+    """Whether a cancellation, with its notice, has to be taken; None for what the shop may refuse.
+
+    Of a trial by anybody: nothing was agreed beyond it. Of what goes on until somebody ends it by a consumer: refused,
+    it would be renewed against their will, and a renewed one they may cancel whatever the product says.
+    """
+    if standing.is_in_trial:
+        return Right.TRIAL
+    if kind is CustomerKind.CONSUMER and standing.terms is None:
+        return Right.ENDLESS
+    return None
 
 
 def is_renewed_tacitly(standing: Standing, today: date) -> bool:

@@ -30,6 +30,7 @@ _EARLIER = sa.or_(
 class MethodRow:
     """A saved method in the list, with what it pays."""
 
+    id: int
     public_id: str
     kind: MethodKind
     status: MethodStatus
@@ -61,6 +62,7 @@ def list_methods(
     page = keyset(
         db.session,
         sa.select(
+            PaymentMethod.id,
             PaymentMethod.public_id,
             PaymentMethod.kind,
             PaymentMethod.status,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
 from portal.core import audit
-from portal.core.audit import Actor
+from portal.core.audit import Actor, AuditEntry
 from portal.core.errors import Conflict, DomainError
 from portal.domain.catalog.models import Product
 from portal.domain.methods.models import PaymentMethod
 from portal.domain.methods.queries import list_chargeable
 from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
 from portal.domain.subscriptions.standing import lock_subscription, today_of
-from portal.domain.subscriptions.states import LIFE, RUNNING, Move
+from portal.domain.subscriptions.states import COUNTED_ACTIVE, LIFE, RUNNING, Move
 from portal.extensions import db
+
+_ENDED = _l("This subscription has ended, so nothing pays it any more.")
 
 
 def choose_method(
@@ -29,7 +32,7 @@ def choose_method(
     """
     subscription = lock_subscription(subscription_id)
     if subscription.status not in RUNNING:
-        raise Conflict(_l("This subscription has ended, so nothing pays it any more."))
+        raise Conflict(_ENDED)
     methods = list_chargeable(subscription.customer_id)
     method = next((each for each in methods if each.public_id == method_id), None)
     if method is None:
@@ -46,6 +49,39 @@ def choose_method(
         _begin(subscription, actor=actor, now=now)
     db.session.flush()
     return method
+
+
+def may_pay_by_hand(subscription_id: int, status: SubscriptionStatus) -> bool:
+    """Whether a subscription's customer may pay each invoice: not where it could only begin with a method."""
+    if status is SubscriptionStatus.PENDING_MANDATE:
+        return False
+    begun = db.session.scalars(
+        sa.select(AuditEntry.data).where(
+            AuditEntry.subject_type == Subscription.__tablename__,
+            AuditEntry.subject_id == subscription_id,
+            AuditEntry.event.in_(f"subscription.{status.value}" for status in COUNTED_ACTIVE),
+        )
+    )
+    return all(data.get("before") != SubscriptionStatus.PENDING_MANDATE.value for data in begun)
+
+
+def pay_by_hand(subscription_id: int, *, actor: Actor, now: datetime) -> bool:
+    """Has no saved method pay from the next bill on: its customer pays each invoice. Whether anything changed.
+
+    For members who may change methods. ``Conflict`` for a subscription that has ended, and where it needs a method.
+    Charges under way go on.
+    """
+    subscription = lock_subscription(subscription_id)
+    if subscription.status not in RUNNING:
+        raise Conflict(_ENDED)
+    if not may_pay_by_hand(subscription_id, subscription.status):
+        raise Conflict(_l("This subscription is only offered with a saved payment method."))
+    before, subscription.payment_method_id = subscription.payment_method_id, None
+    if before is None:
+        return False
+    audit.record("subscription.method_changed", subscription, actor=actor, now=now, before=before, after=None)
+    db.session.flush()
+    return True
 
 
 def _begin(subscription: Subscription, *, actor: Actor, now: datetime) -> None:

@@ -22,12 +22,7 @@ from portal.domain.methods.models import MethodKind, PaymentMethod
 from portal.domain.people.models import Customer, CustomerKind
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions import switching
-from portal.domain.subscriptions.models import (
-    ChangeStatus,
-    Subscription,
-    SubscriptionChange,
-    SubscriptionStatus,
-)
+from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
 from portal.domain.subscriptions.rows import COLUMNS, SubscriptionRow, subscription_row
 from portal.domain.subscriptions.self_service import Toggles
 from portal.domain.subscriptions.states import BILLED, COUNTED_ACTIVE, ON_HOME, SHOWN
@@ -208,18 +203,6 @@ def subscription_label(
         "subscription_public_id": sa.select(Subscription.public_id).where(*found).scalar_subquery(),
         "subscription_label": sa.select(Subscription.name).where(*found).scalar_subquery(),
     }
-
-
-def list_pending_changes(subscription_id: int) -> Sequence[Any]:
-    """What will happen to a subscription the caller looked up: kind, effective_on, data; the next first."""
-    return db.session.execute(
-        sa.select(SubscriptionChange.kind, SubscriptionChange.effective_on, SubscriptionChange.data)
-        .where(
-            SubscriptionChange.subscription_id == subscription_id,
-            SubscriptionChange.status == ChangeStatus.WAITING,
-        )
-        .order_by(SubscriptionChange.effective_on, SubscriptionChange.id)
-    ).all()
 
 
 def list_invoices(subscription_id: int, *, customer_id: int, today: date) -> list[LinkedInvoice]:

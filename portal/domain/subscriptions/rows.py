@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionChange,
     SubscriptionStatus,
 )
+from portal.domain.subscriptions.notice import last_day_before
 from portal.domain.subscriptions.states import BILLED
 
 #: From which day a cancellation that waits is in force.
@@ -93,5 +94,5 @@ def subscription_row(row: Any, today: date) -> SubscriptionRow:
         trial_ends_on=row.trial_ends_on,
         trial_days_left=max(0, (row.trial_ends_on - today).days) if in_trial else None,
         resume_on=row.resume_on if row.status is SubscriptionStatus.PAUSED else None,
-        last_day=row.cancelled_from - timedelta(days=1) if row.cancelled_from is not None else None,
+        last_day=last_day_before(row.cancelled_from) if row.cancelled_from is not None else None,
     )

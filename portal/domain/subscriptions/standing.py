@@ -112,7 +112,7 @@ def standing_of(whole: Whole, changes: Sequence[SubscriptionChange]) -> Standing
         unused_days=subscription.unused_days,
         periods_billed=subscription.periods_billed,
         terms=subscription.terms,
-        changes=_plans(changes, subscription),
+        changes=tuple(plan for _change, plan in counted(changes, subscription)),
     )
 
 
@@ -147,20 +147,22 @@ def find_waiting(subscription_id: int, kind: ChangeKind) -> SubscriptionChange |
     return next((each for each in list_waiting(subscription_id) if each.kind is kind), None)
 
 
-def _plans(changes: Sequence[SubscriptionChange], subscription: Subscription) -> tuple[Plan, ...]:
-    """The waiting changes of price and plan, in the order in which they begin.
+def counted(
+    changes: Sequence[SubscriptionChange], subscription: Subscription
+) -> list[tuple[SubscriptionChange, Plan]]:
+    """Of the waiting changes those of price and plan that count, in the order in which they begin.
 
     A new price (``amount_minor``, VAT included) was made for the plan and quantity of its day: for more of the same it
     counts in proportion, and for another plan not at all. What a change of plan holds says ``switching.planned``.
     """
-    found: list[Plan] = []
+    found: list[tuple[SubscriptionChange, Plan]] = []
     product_id, times = subscription.product_id, Fraction(1)
     for change in changes:
         data = change.data
         if change.kind is ChangeKind.SWITCH and "unit_price" in data:
             product_id = data["product_id"]
             times = Fraction(Decimal(data["quantity"])) / Fraction(subscription.quantity)
-            found.append(Plan(change.effective_on, *_switched(data, subscription)))
+            found.append((change, Plan(change.effective_on, *_switched(data, subscription))))
         elif (
             change.kind is ChangeKind.PRICE
             and "amount_minor" in data
@@ -168,8 +170,8 @@ def _plans(changes: Sequence[SubscriptionChange], subscription: Subscription) ->
         ):
             amount = round_half_up(data["amount_minor"] * times)
             price = Price(amount, subscription.vat_category, subscription.vat_rate, True)
-            found.append(Plan(change.effective_on, price))
-    return tuple(found)
+            found.append((change, Plan(change.effective_on, price)))
+    return found
 
 
 def _switched(

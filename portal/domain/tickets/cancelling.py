@@ -1,6 +1,7 @@
 """A customer's cancellation: a change of the subscription with its ticket, and taking both back (P-SUB-CANCEL).
 
-What the shop can decide while it waits (P-OFF-SUP). The date is the law's and the product's, so nothing ends earlier:
+What the shop can decide while it waits (P-OFF-SUP). The date is the law's and the product's, so nothing ends earlier,
+and what is the customer's right (``subscriptions.notice``) cannot be rejected:
 
 | decision | the change | the subscription | the ticket | the mail |
 | --- | --- | --- | --- | --- |
@@ -27,6 +28,7 @@ from portal.core.errors import Conflict, DomainError
 from portal.domain.subscriptions import cancelling
 from portal.domain.subscriptions.cancelling import Reason, subscription_cancelled
 from portal.domain.subscriptions.models import ChangeKind, ChangeStatus, Subscription, SubscriptionChange
+from portal.domain.subscriptions.notice import last_day_before
 from portal.domain.subscriptions.standing import find_waiting, lock_subscription, today_of
 from portal.domain.tickets import mails
 from portal.domain.tickets.actions import (
@@ -118,7 +120,7 @@ def decide_cancellation(
     """The shop's decision on a cancellation that waits, with its answer. The account is told, whatever is off.
 
     For staff who may change subscriptions. Raises ``DomainError`` without a word, and ``Conflict`` where it was
-    decided, taken back or done meanwhile, or is to be rejected on or after its date.
+    decided, taken back or done meanwhile, or is to be rejected on or after its date or against the customer's right.
     """
     if not message.strip():
         raise DomainError(_l("Say why, so that the customer understands it."), "body")
@@ -146,9 +148,8 @@ def decide_cancellation(
         cancelling.reject(subscription.id, actor=actor, now=now)
     said = answer_silently(ticket.id, Said(message), author=author, now=now)
     end_by_itself(ticket.id, Move.RESOLVE if approves else Move.REJECT, actor=actor, now=now)
-    mails.cancellation_decided(
-        ticket, said, name=subscription.name, ends_on=change.effective_on if approves else None, now=now
-    )
+    last_day = last_day_before(change.effective_on) if approves else None
+    mails.cancellation_decided(ticket, said, name=subscription.name, last_day=last_day, now=now)
     return change
 
 

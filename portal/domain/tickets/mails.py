@@ -147,10 +147,10 @@ def dispute_answered(
 
 
 def cancellation_decided(
-    ticket: Ticket, message: TicketMessage, *, name: str, ends_on: date | None, now: datetime
+    ticket: Ticket, message: TicketMessage, *, name: str, last_day: date | None, now: datetime
 ) -> MailMessage | None:
-    """Tells them on which day a subscription ends, or that it goes on (None), and why. No switch stops it."""
-    said = {"name": name, "ends_on": ends_on, "excerpt": excerpt(message.body)}
+    """Tells them the last day of a subscription, or that it goes on (None), and why. No switch stops it."""
+    said = {"name": name, "last_day": last_day, "excerpt": excerpt(message.body)}
     return _tell_account("cancellation_decided", ticket, None, said, now=now)
 
 

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
+from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.subscriptions.models import ChangeKind, SubscriptionChange
 from portal.domain.subscriptions.standing import find_waiting
 from portal.domain.tickets.models import Dispute, DisputeStatus, Ticket, TicketType
@@ -26,7 +27,9 @@ def why_undecided(ticket: Ticket, *, today: date) -> Any:
     match ticket.type:
         case TicketType.DISPUTE if _is_disputing(ticket):
             return _l("A dispute ends by its answer: a credit note, a correction, or a no with its reason.")
-        case TicketType.CANCEL_SUBSCRIPTION if _may_be_kept(ticket, today):
+        case TicketType.CANCEL_SUBSCRIPTION if _waits_for_word(ticket, today):
+            if ticket.subscription_id is not None and right_to_cancel(ticket.subscription_id) is not None:
+                return _l("A cancellation ends by its decision: approve and cancel.")
             return _l("A cancellation ends by its decision: approve and cancel, or reject and keep.")
         case TicketType.BILLING if _asks_for_plan(ticket):
             return _l("A payment plan ends by its answer: agree, or refuse with a reason.")
@@ -47,8 +50,8 @@ def approved_on(change: SubscriptionChange) -> date | None:
     return None if day is None else date.fromisoformat(day)
 
 
-def _may_be_kept(ticket: Ticket, today: date) -> bool:
-    """Whether the shop has a choice: not once it approved, nor from the day on which the subscription ends."""
+def _waits_for_word(ticket: Ticket, today: date) -> bool:
+    """Whether the shop has to say something: not once it approved, nor from the day on which the subscription ends."""
     change = find_waiting_of(ticket)
     return change is not None and approved_on(change) is None and change.effective_on > today
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,14 @@ from flask import Flask
 
 from portal.core import clock, outbox
 from portal.core.audit import AuditEntry
-from portal.domain.collections.models import CaseStatus, CollectionCase, PaymentPlan, PlanStatus
+from portal.domain.collections.instalments import schedule
+from portal.domain.collections.models import (
+    CaseStatus,
+    CollectionCase,
+    PaymentPlan,
+    PlanInstalment,
+    PlanStatus,
+)
 from portal.domain.collections.states import PLAN_AGREED
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments import saving
@@ -82,6 +89,12 @@ def paid_by(method: PaymentMethod, ids: Ids, status: PlanStatus = PlanStatus.ACT
     )
     db.session.add(plan)
     db.session.flush()
+    for each in schedule(12100, 2, agreed_on=START.date()):
+        row = PlanInstalment(
+            plan_id=plan.id, position=each.position, due_on=each.due_on, amount_minor=each.amount_minor
+        )
+        db.session.add(row)
+    db.session.flush()
     return plan
 
 
@@ -111,6 +124,21 @@ class TestList:
         ):  # fmt: skip
             assert part in said, said
         assert "Aardvark" not in said
+
+    def test_it_pays_a_payment_plan_too(self, login: Login, on_stage: Stage, ids: Ids) -> None:
+        with on_stage():
+            method, other = (make_method(ids.emma_account, masked=name) for name in ("First", "Second"))
+            number = db.session.get_one(CollectionCase, paid_by(method, ids).case_id).number
+            make_subscription(
+                ids.emma_account,
+                name="Coffee",
+                payment_method_id=method.id,
+                next_billing_on=date(2026, 12, 15),
+            )
+            make_subscription(ids.emma_account, name="Tea", payment_method_id=other.id)
+        said = text(visit(login, LIST))
+        assert f"Coffee Payment plan {number} Next 1 Dec 2026 Valid" in said, said
+        assert said.count("Payment plan") == 1 and "Tea Next 15 Nov 2026" in said
 
     def test_what_is_over_stands_apart(self, login: Login, on_stage: Stage, ids: Ids) -> None:
         signed = date(2026, 3, 5)
@@ -207,12 +235,34 @@ class TestPage:
         assert "Letter" in said and "2026-0006" not in said
         assert said.count("Planned") == 1
 
+    def test_the_next_instalment_is_to_come(self, login: Login, on_stage: Stage, ids: Ids) -> None:
+        with on_stage():
+            method = make_method(ids.emma_account)
+            number = db.session.get_one(CollectionCase, paid_by(method, ids).case_id).number
+            for name, day in (("Coffee", date(2026, 12, 15)), ("Tea", date(2026, 11, 15))):
+                make_subscription(
+                    ids.emma_account, name=name, payment_method_id=method.id, next_billing_on=day
+                )
+            other = make_method(ids.emma_account, masked="Other")
+            paid_by(other, ids)
+            address = f"{LIST}/{method.public_id}"
+        said = text(visit(login, address)).replace("\xa0", " ")
+        wanted = (
+            f"Tea 15 Nov 2026 Planned € 24.50 Payment plan {number} 1 Dec 2026 Planned € 60.50"
+            " Coffee 15 Dec 2026 Planned € 24.50"
+        )
+        assert wanted in said, said
+        with clock.frozen(START + timedelta(days=31)):
+            late = text(login("emma", now=clock.now()).get(address)).replace("\xa0", " ")
+        assert f"Payment plan {number} 1 Dec 2026 Late € 60.50" in late, late
+
     def test_nothing_is_promised_of_one_that_cannot_be_charged(
         self, login: Login, on_stage: Stage, ids: Ids
     ) -> None:
         with on_stage():
             method = make_method(ids.emma_account, status=MethodStatus.INVALID, signed_on=date(2026, 3, 5))
             make_subscription(ids.emma_account, payment_method_id=method.id)
+            paid_by(method, ids)
             address = f"{LIST}/{method.public_id}"
         said = text(visit(login, address))
         assert "Planned" not in said and "This can no longer be charged" in said
@@ -224,7 +274,7 @@ class TestPage:
             client.get(f"{LIST}/{public_id}")
             with counted(app) as statements:
                 client.get(f"{LIST}/{public_id}")
-        assert len(statements) <= 6, statements
+        assert len(statements) <= 7, statements
 
     def test_dutch_has_no_english(self, login: Login, on_stage: Stage, ids: Ids) -> None:
         public_id = saved(on_stage, ids.emma_account, is_default=True, signed_on=date(2026, 3, 5))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from portal.blueprints.payment_methods.forms import NOBODY
 from portal.core import clock
 from portal.domain.catalog.models import CancelMode, Product
 from portal.domain.invoices import taking_back
@@ -96,14 +97,14 @@ def test_with_notice(login: Any, make: Any, on_stage: Any) -> None:
     asked = client.get(f"{address}/cancel")
     for part in (
         "Last day 9 December 2026",
-        "Cancelled from 10 December 2026",
         "Last charge € 8.71 on 1 December 2026, for 1 Dec 2026 – 9 Dec 2026",
     ):
         assert part in text(asked)
     data = {**hidden(asked), "reason": "too_expensive", "message": "Sorry"}
     seen = told(client.send(f"{address}/cancel", data), client)
-    assert "It is cancelled from 10 December 2026." in seen
-    assert "You cancelled it on 10 November 2026. Its last day is 9 December 2026." in seen
+    assert "Its last day is 9 December 2026." in seen
+    assert "Last day: 9 December 2026 You cancelled it on 10 November 2026." in seen
+    assert "Next 1 December 2026 · Last day 9 December 2026" in seen and "10 December" not in seen
     assert "Withdraw cancellation" in seen and "Cancel subscription" not in seen
     with on_stage():
         ticket = db.session.query(Ticket).one()
@@ -124,8 +125,7 @@ def test_at_once_with_what_is_given_back(login: Any, make: Any, on_stage: Any) -
     address, client = make(plan={"cancel_mode": CancelMode.IMMEDIATE}), emma(login)
     asked = client.get(f"{address}/cancel")
     for part in (
-        "Last day 10 November 2026",
-        "Cancelled from today, 10 November 2026",
+        "Last day today, 10 November 2026",
         "Still to be charged Nothing",
         "Charged last € 30.00, for 1 Nov 2026 – 30 Nov 2026",
         "You get back € 20.00",
@@ -134,7 +134,7 @@ def test_at_once_with_what_is_given_back(login: Any, make: Any, on_stage: Any) -
         assert part in text(asked)
     assert "Why do you cancel?" not in text(asked)
     seen = told(client.send(f"{address}/cancel", hidden(asked)), client)
-    assert "is cancelled." in seen and "Ended 10 Nov 2026" in seen
+    assert "is cancelled." in seen and "Last day 10 Nov 2026" in seen
     assert "cancelled already" in told(client.send(f"{address}/cancel", hidden(asked)), client)
     with on_stage():
         assert db.session.query(Ticket).count() == db.session.query(CreditEntry).count() == 0
@@ -149,9 +149,9 @@ def test_what_changed_between_looking_and_clicking_is_shown_again(
         client = emma(login)
         answer = client.send(f"{address}/cancel", data)
         assert answer.status_code == 409
-        assert "changed meanwhile" in text(answer) and "11 December 2026" in text(answer)
+        assert "changed meanwhile" in text(answer) and "10 December 2026" in text(answer)
         again = client.send(f"{address}/cancel", {**hidden(answer), "reason": "other"})
-        assert "from 11 December 2026" in told(again, client)
+        assert "Its last day is 10 December 2026" in told(again, client)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,7 @@ def test_nobody_need_say_why(login: Any, make: Any, on_stage: Any, given: dict[s
     address, client = make(), emma(login)
     asked = client.get(f"{address}/cancel")
     assert "Why do you cancel? (optional)" in text(asked)
-    assert "It is cancelled from" in told(
-        client.send(f"{address}/cancel", {**hidden(asked), **given}), client
-    )
+    assert "Its last day is" in told(client.send(f"{address}/cancel", {**hidden(asked), **given}), client)
     with on_stage():
         assert [message.body for message in db.session.query(TicketMessage)] == [said]
         change = db.session.query(SubscriptionChange).one()
@@ -195,7 +193,7 @@ def test_what_is_paid_for_to_the_last_day_gives_nothing_back(login: Any, make: A
     address = make(plan={"cancel_mode": CancelMode.IMMEDIATE})
     with clock.frozen(datetime(2026, 11, 30, 12, tzinfo=UTC)):
         asked = text(login("emma").get(f"{address}/cancel"))
-    assert "Last day 30 November 2026" in asked
+    assert "Last day today, 30 November 2026" in asked
     assert "You get back Nothing, as no day after that is paid for" in asked
 
 
@@ -317,6 +315,36 @@ def test_what_pays_it(login: Any, make: Any, on_stage: Any, ids: Any) -> None:
     assert refused.status_code == 422 and "valid payment methods" in text(refused)
 
 
+def test_who_pays_each_invoice_can_take_the_only_method_back(
+    login: Any, make: Any, on_stage: Any, ids: Any
+) -> None:
+    with on_stage():
+        method = make_method(ids.emma_account)
+        method_id, method_at = method.id, f"/customer/payment-methods/{method.public_id}"
+    address, client = make(payment_method_id=method_id), emma(login)
+    refused = text(client.get(f"{method_at}/revoke"))
+    assert "cannot be removed yet" in refused and "that you pay its invoices yourself" in refused
+    assert "I pay each invoice myself" in text(client.get(f"{address}/method"))
+    seen = told(client.send(f"{address}/method", {"method": "by-hand"}), client)
+    assert "You pay the invoices of Coffee beans, 1 kg yourself from now on." in seen
+    assert stored(on_stage, address)["method"] is None
+    # A second click, in another window, ends quietly.
+    assert "from now on" not in told(client.send(f"{address}/method", {"method": "by-hand"}), client)
+    assert "cannot be removed" not in text(client.get(f"{method_at}/revoke"))
+    assert client.send(f"{method_at}/revoke", {"successor": NOBODY}).status_code == 303
+    assert "No valid payment method yet" in text(client.get(f"{address}/method"))
+
+
+def test_what_waits_for_a_method_offers_no_other_way(login: Any, make: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        make_method(ids.emma_account)
+    address = make(status=SubscriptionStatus.PENDING_MANDATE, next_billing_on=None)
+    client = emma(login)
+    assert "I pay each invoice myself" not in text(client.get(f"{address}/method"))
+    answer = client.send(f"{address}/method", {"method": "by-hand"})
+    assert answer.status_code == 409 and "only offered with a saved payment method" in text(answer)
+
+
 #: What each setting of the product keeps from its customers.
 OFF = {
     "allow_self_management": {"cancel", "pause", "resume", "switch"},
@@ -348,17 +376,32 @@ def test_what_a_product_keeps_has_no_button_and_answers_403(
     assert stored(on_stage, address)["change"] is None
 
 
-@pytest.mark.parametrize(("kind", "says"), [(CustomerKind.CONSUMER, True), (CustomerKind.BUSINESS, False)])
-def test_where_there_is_no_button_a_consumer_reads_how_to_cancel(
-    login: Any, make: Any, on_stage: Any, ids: Any, kind: CustomerKind, says: bool
+@pytest.mark.parametrize("plan", [{"allow_cancel": False}, {"allow_self_management": False}])
+@pytest.mark.parametrize("kind", CustomerKind)
+def test_where_there_is_no_button_one_reads_why_and_what_to_do(
+    login: Any, make: Any, on_stage: Any, ids: Any, kind: CustomerKind, plan: dict[str, Any]
 ) -> None:
+    """A consumer can always send a cancellation; a business is promised nothing."""
+    promised = kind is CustomerKind.CONSUMER
     with on_stage():
         db.session.get_one(Customer, ids.emma_account).kind = kind
-    address = make(plan={"allow_cancel": False})
-    client = emma(login)
-    assert ("How to cancel" in text(client.get(address))) is says
-    assert ("You can cancel by a message." in text(client.get(f"{address}/cancel"))) is says
-    over = make(plan={"allow_cancel": False}, status=SubscriptionStatus.CANCELLED)
+    address, client = make(plan=plan), emma(login)
+    page = client.get(address)
+    assert "How to cancel" in text(page) and "so there is no button here." in text(page)
+    assert ("It counts from the moment you send it." in text(page)) is promised
+    assert ("You can cancel by a message." in text(client.get(f"{address}/cancel"))) is promised
+    ask = f"/customer/support/new?about=subscription:{address.rpartition('/')[2]}&type=cancel_subscription"
+    assert links(page)[ask] == "Ask to cancel"
+    with on_stage():
+        account = db.session.get_one(Customer, ids.emma_account).public_id
+    about = f"subscription:{address.rpartition('/')[2]}"
+    wish = {"type": "cancel_subscription", "about": about, "account": account, "priority": "medium"}
+    sent = client.send("/customer/support/new", {**wish, "subject": "Stop", "body": "Please"})
+    assert sent.status_code == 303, text(sent)
+    with on_stage():
+        ticket = db.session.query(Ticket).one()
+        assert (ticket.type, ticket.subscription_id is None) == (TicketType.CANCEL_SUBSCRIPTION, False)
+    over = make(plan=plan, status=SubscriptionStatus.CANCELLED)
     assert "How to cancel" not in text(client.get(over))
     usual = make()
     assert "How to cancel" not in text(client.get(usual))
@@ -467,6 +510,8 @@ def test_the_statements_of_a_page_stay_the_same(
             found.append(len(statements))
         return found
 
+    with on_stage():
+        make_method(ids.emma_account)
     few = count()
     with on_stage():
         row = db.session.query(Subscription).filter_by(public_id=address.rpartition("/")[2]).one()

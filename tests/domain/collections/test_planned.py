@@ -21,9 +21,11 @@ from portal.domain.collections.models import (
     PlanStatus,
 )
 from portal.domain.collections.planned import (
+    PlanDebit,
     has_plan,
     in_instalments,
     instalments_of,
+    list_plan_debits,
     nearest_plan,
     next_instalment,
 )
@@ -37,7 +39,7 @@ from portal.domain.shops.models import Mode
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import attempt, book
-from tests.rows import make_case, write_invoices
+from tests.rows import make_case, make_method, write_invoices
 from tests.statements import counted, plans
 
 #: Two months after the start, when everything made then is late by its own due day.
@@ -279,3 +281,27 @@ def test_lists_stay_one_statement_each_and_are_not_sorted(app: Any, ids: Ids, ca
         assert not re.search(r"SCAN documents|Seq Scan on documents|\(shop_id=\?\)", plan), plan
     # An account's few plans are put in order for home; documents never.
     assert not any("TEMP B-TREE" in plan for plan in found[1:]), found
+
+
+def test_what_a_method_is_charged_with_next(ids: Ids, case: CollectionCase) -> None:
+    """What arrived and what is under way counts, and nobody else's plan."""
+    assert list_plan_debits(ids.emma_account, mode=Mode.TEST) == [], "nothing pays it yet"
+    method = make_method(ids.emma_account)
+    db.session.scalars(sa.select(PaymentPlan)).one().payment_method_id = method.id
+    other = make_case(ids.jan_account)
+    agree(other).payment_method_id = make_method(ids.jan_account).id
+
+    def found() -> list[PlanDebit]:
+        db.session.flush()
+        return list_plan_debits(ids.emma_account, mode=Mode.TEST)
+
+    number = case.number
+    assert found() == [PlanDebit(method.id, number, DUE[0], 4033, "EUR")]
+    pay(case, 5000)
+    assert found() == [PlanDebit(method.id, number, DUE[1], 3066, "EUR")]
+    document = db.session.get_one(Document, case.document_id)
+    mark_pending(attempt(ids.emma_account, (document, 3066)).payment_id, now=START)
+    assert found() == [PlanDebit(method.id, number, DUE[2], 4034, "EUR")]
+    assert list_plan_debits(ids.emma_account, mode=Mode.LIVE) == []
+    case.status = CaseStatus.ACTIVE
+    assert found() == [], "a broken plan takes nothing"

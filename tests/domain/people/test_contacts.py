@@ -13,6 +13,7 @@ from flask import Flask
 
 from portal.core.audit import Actor, AuditEntry
 from portal.core.errors import Conflict, DomainError, NotFound
+from portal.core.mailer import Category, MailMessage
 from portal.domain.people import contacts
 from portal.domain.people.contacts import MOST, ContactDetails
 from portal.domain.people.models import ContactPerson, Customer
@@ -67,6 +68,48 @@ def test_never_the_accounts_own_address(on_stage: Stage, ids: Ids) -> None:
                 act()
             assert refused.value.field == "email"
         assert anna.email == "anna@example.net"
+
+
+def test_the_account_is_told_who_gets_copies(on_stage: Stage, ids: Ids) -> None:
+    """Once each time that somebody gets to read more than before, and never that somebody gets less."""
+
+    def told() -> list[tuple[str, bool, bool]]:
+        found = db.session.scalars(
+            sa.select(MailMessage).where(MailMessage.name == "contact_added").order_by(MailMessage.id)
+        )
+        return [
+            (mail.context["contact_email"], mail.context["billing"], mail.context["account"])
+            for mail in found
+        ]
+
+    with on_stage():
+        anna = add(ids.emma_account)
+        first = [("anna@example.net", True, False)]
+        assert told() == first
+        mail = db.session.scalars(sa.select(MailMessage)).one()
+        assert (mail.to, mail.cc, mail.category) == (["emma@example.com"], [], Category.SECURITY)
+        assert "Anna Admin" not in str(mail.context)
+        change(anna, replace(ANNA, phone="030 1234567", name="Ann"))
+        change(anna, replace(ANNA, phone="030 1234567", name="Ann"), version=2)
+        assert told() == first
+        change(anna, replace(ANNA, account_mails=True), version=2)
+        second = [*first, ("anna@example.net", True, True)]
+        assert told() == second
+        change(anna, replace(ANNA, email="other@example.net"), version=3)
+        third = [*second, ("other@example.net", True, False)]
+        assert told() == third
+        change(anna, replace(ANNA, email="other@example.net", billing_mails=False), version=4)
+        change(anna, replace(ANNA, email="third@example.net", billing_mails=False), version=5)
+        contacts.remove_contact(anna, actor=ACTOR, now=START)
+        add(ids.emma_account, replace(ANNA, billing_mails=False))
+        assert told() == third
+
+
+def test_nobody_is_refused_because_the_account_cannot_be_told(on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        db.session.get_one(Customer, ids.emma_account).email = "no address"
+        assert add(ids.emma_account).id is not None
+        assert db.session.scalars(sa.select(MailMessage)).all() == []
 
 
 def test_at_most_ten(on_stage: Stage, ids: Ids) -> None:

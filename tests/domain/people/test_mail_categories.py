@@ -28,6 +28,7 @@ from portal.domain.collections.queries import get_case_by_id
 from portal.domain.collections.reminding import remind
 from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.mails import invoices_issued
+from portal.domain.methods import mails as method_mails
 from portal.domain.orders.mails import downloads_granted
 from portal.domain.payments.mails import correct, credit_confirmation, payment_confirmation, refund_paid
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
@@ -50,6 +51,7 @@ from tests.rows import (
     make_contact,
     make_credit_note,
     make_download,
+    make_method,
     make_order,
     make_subscription,
     make_ticket,
@@ -138,6 +140,13 @@ class Scene:
         instalments = schedule(12100, 2, agreed_on=START.date())
         return collection_mails.plan_agreed(case, plan, instalments, now=START)
 
+    def method_added(self) -> MailMessage | None:
+        return method_mails.added(make_method(self.account.id), now=START)
+
+    def method_removed(self) -> MailMessage | None:
+        method = make_method(self.account.id)
+        return method_mails.removed(method, ended_there=False, successor=None, now=START)
+
     def credit(self) -> MailMessage | None:
         account = Account(self.account.id, Mode.TEST, "EUR")
         return credit_confirmation(account, [make_invoice(self.account.id)], 100, now=START)
@@ -159,7 +168,7 @@ class Kind:
     to: str = "emma@example.com"
 
 
-def security(write: Callable[[Scene], MailMessage], to: str = "emma@example.com") -> Kind:
+def security(write: Callable[[Scene], MailMessage | None], to: str = "emma@example.com") -> Kind:
     return Kind(write, Category.SECURITY, to=to)
 
 
@@ -210,7 +219,7 @@ MAILS: dict[str, Kind] = {
     "cancellation_decided": Kind(
         lambda s: s.ticket(
             lambda ticket, said: ticket_mails.cancellation_decided(
-                ticket, said, name="Coffee", ends_on=START.date(), now=START
+                ticket, said, name="Coffee", last_day=START.date(), now=START
             )
         ),
         Category.ACCOUNT,
@@ -263,6 +272,8 @@ MAILS: dict[str, Kind] = {
     "downloads_granted": Kind(Scene.granted, Category.ACCOUNT, Switch.ORDER_CONFIRMATION),
     "plan_requested": Kind(Scene.plan_requested, Category.STAFF),
     "plan_agreed": Kind(Scene.plan_agreed, Category.BILLING),
+    "method_added": Kind(Scene.method_added, Category.BILLING),
+    "method_removed": Kind(Scene.method_removed, Category.BILLING),
     "confirm_address": security(lambda s: mails.confirm_address(s.emma, language=REGISTERS_IN, now=START)),
     "claim_account": security(lambda s: mails.claim_account(s.emma, language=REGISTERS_IN, now=START)),
     "account_exists": security(lambda s: mails.account_exists(s.emma, now=START)),
@@ -282,6 +293,7 @@ MAILS: dict[str, Kind] = {
     "account_email_changed": security(
         lambda s: mails.account_email_changed(s.emma, s.account, OLD, now=START), OLD
     ),
+    "contact_added": security(lambda s: mails.copies_begin(make_contact(s.account.id), now=START)),
 }
 
 #: What is switched off, by the mail's own switch.

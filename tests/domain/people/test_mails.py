@@ -17,11 +17,21 @@ from portal.domain.people import mails, queries
 from portal.domain.people.models import Customer, Invitation, Person
 from portal.extensions import db
 from tests.cast import START, Ids
+from tests.rows import make_contact
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
 LINK = "https://shop.example.test/the/link"
 
 Make = Callable[[Person, Person, Customer], MailMessage]
+
+
+def copies_begin(emma: Person, _bram: Person, account: Customer) -> MailMessage:
+    account.language = emma.language
+    mail = mails.copies_begin(make_contact(account.id, email="books@example.net"), now=START)
+    assert mail is not None
+    return mail
+
+
 MAILS: dict[str, Make] = {
     "confirm_address": lambda emma, bram, account: mails.confirm_address(
         emma, language=emma.language, now=START
@@ -48,6 +58,7 @@ MAILS: dict[str, Make] = {
         emma, account, emma.email, now=START
     ),
     "access_granted": lambda emma, bram, account: mails.access_granted(emma, account, now=START),
+    "contact_added": copies_begin,
 }
 
 

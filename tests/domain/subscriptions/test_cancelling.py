@@ -29,6 +29,7 @@ from portal.domain.subscriptions.models import (
     SubscriptionChange,
     SubscriptionStatus,
 )
+from portal.domain.subscriptions.notice import Right
 from portal.domain.subscriptions.standing import read_whole
 from portal.domain.subscriptions.states import RUNNING
 from portal.domain.tickets.actions import Said, change_status, reply
@@ -389,7 +390,7 @@ def test_on_the_date_it_ends_with_its_ticket_and_the_rest(ids: Any) -> None:
     change = ask(subscription, ids)
     ending = replace(preview(subscription, 10), effective_on=change.effective_on, bills=())
     assert cancelling.end(subscription, ending, actor=ACTOR, now=november(40)) is None
-    assert subscription.ended_on == date(2026, 12, 10)
+    assert subscription.ended_on == date(2026, 12, 9)
     assert changes(subscription) == [(ChangeKind.CANCEL, ChangeStatus.DONE)]
     assert db.session.query(Ticket).one().status is TicketStatus.RESOLVED
     assert cancelling.end(subscription, ending, actor=ACTOR, now=november(41)) is None
@@ -421,6 +422,54 @@ def decide(approves: bool, ids: Any, day: int = 12, message: str = "As agreed.")
     )
 
 
+@pytest.fixture
+def business(here: None, ids: Any) -> None:
+    """Emma's account is a company's, which is bound to what it agreed to."""
+    db.session.get_one(Customer, ids.emma_account).kind = CustomerKind.BUSINESS
+
+
+@pytest.mark.parametrize("trial", [False, True])
+@pytest.mark.parametrize("terms", [None, 12])
+@pytest.mark.parametrize("kind", CustomerKind)
+def test_what_is_the_customers_right_is_not_rejected(
+    ids: Any, kind: CustomerKind, terms: int | None, trial: bool
+) -> None:
+    db.session.get_one(Customer, ids.emma_account).kind = kind
+    subscription, _invoice = make_billed(ids.emma_account, terms=terms)
+    if trial:
+        subscription.status, subscription.periods_billed = SubscriptionStatus.TRIAL, 0
+        subscription.trial_ends_on = subscription.next_billing_on = date(2026, 12, 4)
+        subscription.period_end = None
+    db.session.flush()
+    change = ask(subscription, ids)
+    if trial:
+        assert change.effective_on == date(2026, 12, 4)
+    if not trial and (kind is CustomerKind.BUSINESS or terms is not None):
+        assert decide(False, ids).status is ChangeStatus.WITHDRAWN
+        return
+    known = (changes(subscription), events(), mails())
+    with pytest.raises(Conflict, match="cannot be rejected"):
+        decide(False, ids)
+    assert (changes(subscription), events(), mails()) == known
+    ticket, saskia = db.session.query(Ticket).one(), db.session.get_one(Staff, ids.saskia)
+    change_status(ticket.id, Move.REVIEW, author=saskia, now=november(12))
+    for move in (Move.REJECT, Move.CLOSE, Move.RESOLVE):
+        with pytest.raises(Conflict, match=r"approve and cancel\.$"):
+            change_status(ticket.id, move, author=saskia, now=november(12))
+    assert decide(True, ids).status is ChangeStatus.WAITING
+    assert changes(subscription) == [(ChangeKind.CANCEL, ChangeStatus.WAITING)]
+
+
+def test_paused_in_its_trial_it_is_still_their_right(ids: Any, business: None) -> None:
+    subscription, _invoice = make_billed(ids.emma_account)
+    subscription.status, subscription.periods_billed = SubscriptionStatus.PAUSED, 0
+    subscription.trial_ends_on, subscription.unused_days = date(2026, 12, 4), 5
+    subscription.next_billing_on = None
+    db.session.flush()
+    assert cancelling.right_to_cancel(subscription.id) is Right.TRIAL
+
+
+@pytest.mark.usefixtures("business")
 def test_what_the_shop_rejects_goes_on_with_its_bill(ids: Any) -> None:
     subscription, _invoice = make_billed(ids.emma_account, plan={"notice_days": 10})
     ask(subscription, ids)
@@ -455,6 +504,7 @@ def test_what_the_shop_approves_ends_on_its_day_and_the_customer_may_still_take_
     )
 
 
+@pytest.mark.usefixtures("business")
 @pytest.mark.parametrize("approves", [True, False])
 def test_what_was_approved_is_not_decided_again_though_its_ticket_opens(ids: Any, approves: bool) -> None:
     subscription, _invoice = make_billed(ids.emma_account)
@@ -473,6 +523,7 @@ def test_what_was_approved_is_not_decided_again_though_its_ticket_opens(ids: Any
     assert changes(subscription) == [(ChangeKind.CANCEL, ChangeStatus.WAITING)]
 
 
+@pytest.mark.usefixtures("business")
 def test_of_a_new_cancellation_after_an_approved_one_the_shop_decides_again(ids: Any) -> None:
     subscription, _invoice = make_billed(ids.emma_account)
     ask(subscription, ids)
@@ -482,6 +533,7 @@ def test_of_a_new_cancellation_after_an_approved_one_the_shop_decides_again(ids:
     assert decide(False, ids, 15).status is ChangeStatus.WITHDRAWN
 
 
+@pytest.mark.usefixtures("business")
 @pytest.mark.parametrize(("day", "is_free"), [(11, False), (12, True), (13, True)])
 def test_from_its_date_on_any_move_ends_its_ticket(ids: Any, day: int, is_free: bool) -> None:
     """Nothing can be kept then: should the run be late, nobody has to decide what decides itself."""
@@ -497,6 +549,7 @@ def test_from_its_date_on_any_move_ends_its_ticket(ids: Any, day: int, is_free: 
             change_status(ticket.id, Move.CLOSE, author=saskia, now=november(day))
 
 
+@pytest.mark.usefixtures("business")
 @pytest.mark.parametrize("approves", [True, False])
 @pytest.mark.parametrize("before", ["approved", "rejected", "taken back", "done", "closed"])
 def test_what_is_no_question_any_more_is_not_decided(ids: Any, before: str, approves: bool) -> None:
@@ -517,6 +570,7 @@ def test_what_is_no_question_any_more_is_not_decided(ids: Any, before: str, appr
     assert (change.status, db.session.query(Ticket).one().status, events(), mails()) == known
 
 
+@pytest.mark.usefixtures("business")
 def test_on_its_date_it_is_too_late_to_keep_it_but_not_to_approve_it(ids: Any) -> None:
     subscription, _invoice = make_billed(ids.emma_account)
     ask(subscription, ids).effective_on = date(2026, 11, 12)
@@ -535,6 +589,7 @@ def test_the_shop_says_why(ids: Any, approves: bool) -> None:
         decide(approves, ids, message="  ")
 
 
+@pytest.mark.usefixtures("business")
 def test_another_ticket_about_it_decides_nothing(ids: Any) -> None:
     subscription, _invoice = make_billed(ids.emma_account)
     ask(subscription, ids)

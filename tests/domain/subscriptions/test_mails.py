@@ -48,8 +48,10 @@ def happen(name: str, ids: Any, subscription_name: str = "Coffee beans, 1 kg") -
     plan = (
         {"cancel_mode": CancelMode.IMMEDIATE} if "ended" in name or "subscription_cancelled" in name else {}
     )
+    # The shop may reject only what has an agreed end.
+    terms = 24 if name.endswith("rejected") else None
     subscription, invoice = make_billed(
-        ids.emma_account, name=subscription_name, plan={"most_quantity": 5, **plan}
+        ids.emma_account, name=subscription_name, terms=terms, plan={"most_quantity": 5, **plan}
     )
     emma = db.session.get_one(Person, ids.emma)
     if name.startswith(("subscription_paused", "subscription_resumed")):

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from portal.core.errors import Conflict, DomainError
+from portal.domain.collections.revoking import revoke_method
 from portal.domain.methods.models import MethodStatus
 from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
-from portal.domain.subscriptions.paying_with import choose_method
+from portal.domain.subscriptions.paying_with import choose_method, may_pay_by_hand, pay_by_hand
 from portal.domain.subscriptions.states import RUNNING
 from tests.domain.subscriptions.looking import ACTOR, events, november
 from tests.rows import make_method, make_subscription
@@ -77,3 +78,52 @@ def test_what_waited_for_a_method_begins(
     assert subscription.trial_ends_on == (first if trial_days else None)
     assert subscription.anchor_day == first.day
     assert events() == ["subscription.method_changed", f"subscription.{status.value}"]
+
+
+def by_hand(subscription: Subscription) -> bool:
+    return pay_by_hand(subscription.id, actor=ACTOR, now=november(10))
+
+
+def test_it_goes_back_to_paying_each_invoice_once(ids: Any) -> None:
+    subscription = make_subscription(ids.emma_account, payment_method_id=make_method(ids.emma_account).id)
+    billed_on = subscription.next_billing_on
+    assert may_pay_by_hand(subscription.id, subscription.status)
+    assert by_hand(subscription) and not by_hand(subscription)
+    assert (subscription.payment_method_id, subscription.next_billing_on) == (None, billed_on)
+    assert events() == ["subscription.method_changed"]
+
+
+def test_then_the_only_method_can_be_taken_back(ids: Any) -> None:
+    method = make_method(ids.emma_account)
+    subscription = make_subscription(ids.emma_account, payment_method_id=method.id)
+    with pytest.raises(Conflict, match="Active subscriptions"):
+        revoke_method(method, successor=None, actor=ACTOR, now=november(10))
+    by_hand(subscription)
+    assert revoke_method(method, successor=None, actor=ACTOR, now=november(10)) is not None
+    assert method.status is MethodStatus.REVOKED
+
+
+@pytest.mark.parametrize("trial_days", [0, 14])
+def test_what_asked_for_a_method_to_begin_keeps_one(ids: Any, trial_days: int) -> None:
+    method = make_method(ids.emma_account)
+    subscription = make_subscription(
+        ids.emma_account,
+        plan={"trial_days": trial_days},
+        status=SubscriptionStatus.PENDING_MANDATE,
+        next_billing_on=None,
+    )
+    with pytest.raises(Conflict, match="only offered with"):
+        by_hand(subscription)
+    choose(subscription, method)
+    with pytest.raises(Conflict, match="only offered with"):
+        by_hand(subscription)
+    assert subscription.payment_method_id == method.id
+
+
+@pytest.mark.parametrize("status", [s for s in SubscriptionStatus if s not in RUNNING])
+def test_of_what_has_ended_nothing_is_paid_by_hand(ids: Any, status: SubscriptionStatus) -> None:
+    subscription = make_subscription(
+        ids.emma_account, status=status, payment_method_id=make_method(ids.emma_account).id
+    )
+    with pytest.raises(Conflict, match="has ended"):
+        by_hand(subscription)

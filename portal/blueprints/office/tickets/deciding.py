@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
 from flask_babel import gettext as _
@@ -26,6 +26,7 @@ from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import account_language
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.shops.queries import get_shop
+from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.tickets import cancelling, disputes, granting, plans, refunds, staff_queries, undecided
 from portal.domain.tickets.actions import Said
 from portal.domain.tickets.models import DisputeStatus, TicketType
@@ -98,9 +99,7 @@ CANCELLATION = {
     ),
     "keep": Page(
         _l("Reject and keep"),
-        _l(
-            "The subscription goes on and is billed as before. Only do this where the customer may not cancel."
-        ),
+        _l("The subscription goes on and is billed as before."),
         _l("Reject and keep"),
         _l("The subscription goes on. The customer was told."),
         _l("We cannot cancel your subscription."),
@@ -187,6 +186,9 @@ def decide_cancellation(public_id: str, answer: str) -> ResponseReturnValue:
 
     change = undecided.find_waiting_of(ticket) if ticket.status in RUNNING else None
     is_open = change is not None and undecided.approved_on(change) is None
+    if change is not None and is_open and answer == "keep" and request.method == "GET":
+        # Nobody is asked for words that cannot be used: the ticket's page says why, and so does a POST.
+        is_open = right_to_cancel(change.subscription_id) is None
     return _decide(ticket, CANCELLATION[answer], act, is_open=is_open)
 
 

@@ -19,6 +19,11 @@ from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
 from portal.domain.invoices import refunded
 from portal.domain.people.staff_permissions import StaffPermission
+from portal.domain.subscriptions.cancelling import right_to_cancel
+from portal.domain.subscriptions.models import ChangeKind
+from portal.domain.subscriptions.notice import last_day_before
+from portal.domain.subscriptions.standing import find_waiting, read_whole
+from portal.domain.subscriptions.states import RUNNING as RUNNING_SUBSCRIPTIONS
 from portal.domain.tickets import granting, paying_out, refunds, staff_queries, undecided
 from portal.domain.tickets.models import DisputeStatus, TicketType
 from portal.domain.tickets.states import ENDING, RUNNING, Move
@@ -128,14 +133,8 @@ def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     if ticket.status not in RUNNING:
         return None
     if change is None:
-        return Matter(
-            _("Cancellation"),
-            hint=_(
-                "No cancellation is noted with this ticket, so nothing ends by it. "
-                "The customer cancels on the page of the subscription."
-            ),
-        )
-    facts = [(_("Ends on"), locale.date(change.effective_on, language(), "long"))]
+        return _by_message(ticket)
+    facts = [(_("Last day"), locale.date(last_day_before(change.effective_on), language(), "long"))]
     approved_on = undecided.approved_on(change)
     if approved_on is not None:
         facts.append((_("Approved on"), locale.date(approved_on, language(), "long")))
@@ -146,15 +145,49 @@ def _cancellation(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     )
     keep = Way(_("Reject and keep…"), _to(ticket, "decide_cancellation", answer="keep"), "circle-x")
     has_come = change.effective_on <= clock.today(current_shop().time_zone)
-    ways = (approve,) if has_come else (approve, keep)
+    right = None if has_come else right_to_cancel(change.subscription_id)
+    if has_come:
+        hint = _("Its last day is over: it ends by itself, and can no longer be kept.")
+    elif right is not None:
+        hint = _("It ends after this day by itself.") + f" {right.label}"
+    else:
+        hint = _("It ends after this day by itself, unless you keep it.")
+    ways = (approve,) if has_come or right is not None else (approve, keep)
     return Matter(
         _("Cancellation"),
         tuple(facts),
-        _("Its day has come: it ends by itself, and can no longer be kept.")
-        if has_come
-        else _("It ends on this day by itself, unless you keep it."),
+        hint,
         ways if staff.can(StaffPermission.SUBSCRIPTIONS_CHANGE) else (),
         takes_over=(Move.REJECT,) if has_come else ENDING,
+    )
+
+
+def _by_message(ticket: Any) -> Matter:
+    """A wish to cancel without a cancellation: what somebody wrote instead of pressing the button, if there is one."""
+    whole = read_whole(ticket.subscription_id) if ticket.subscription_id is not None else None
+    if (
+        whole is not None
+        and whole.subscription.status in RUNNING_SUBSCRIPTIONS
+        and not (whole.product.allow_self_management and whole.product.allow_cancel)
+        and find_waiting(whole.subscription.id, ChangeKind.CANCEL) is None
+        and right_to_cancel(whole.subscription.id) is not None
+    ):
+        sent = clock.today(current_shop().time_zone, ticket.created_at)
+        return Matter(
+            _("Cancellation"),
+            ((_("Counts from"), locale.date(sent, language(), "long")),),
+            _(
+                "Its product shows no button, so this message is the cancellation, and the customer has a right to it. "
+                "Nothing ends by itself: see to it that nothing is billed beyond the notice."
+            ),
+            takes_over=(Move.REJECT,),
+        )
+    return Matter(
+        _("Cancellation"),
+        hint=_(
+            "No cancellation is noted with this ticket, so nothing ends by it. "
+            "The customer cancels on the page of the subscription."
+        ),
     )
 
 

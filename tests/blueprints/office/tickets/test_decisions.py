@@ -94,7 +94,8 @@ class Desk:
                     now=now,
                 )
             elif way in ("approve", "keep"):
-                subscription, _invoice = make_billed(ids.emma_account)
+                # Of what has an agreed end the shop may keep even a consumer to it.
+                subscription, _invoice = make_billed(ids.emma_account, terms=24 if way == "keep" else None)
                 change = cancelling.request_cancellation(
                     subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=now
                 )
@@ -247,7 +248,8 @@ def test_the_page_costs_a_few_statements(app: Flask, login: Any, desk: Desk, way
     saskia.get(ticket)
     with counted(app) as found:
         saskia.get(ticket)
-    assert len(found) <= 6, "\n\n".join(found)
+    # Of a cancellation it asks whether the customer has a right to it.
+    assert len(found) <= (7 if way in ("approve", "keep") else 6), "\n\n".join(found)
 
 
 def test_downloads(login: Any, desk: Desk, ids: Any) -> None:
@@ -380,6 +382,42 @@ def test_on_its_day_a_cancellation_cannot_be_kept_and_its_ticket_ends_by_any_mov
     assert saskia.send(desk.address("keep", ticket), DATA).status_code == 409
     assert saskia.send(f"{ticket}/move", {"move": "resolve"}).status_code == 303
     assert desk.status(ticket) is TicketStatus.RESOLVED
+
+
+def test_what_is_the_customers_right_is_not_offered_for_rejection(login: Any, desk: Desk) -> None:
+    ticket, saskia = desk.make("approve"), login("saskia")
+    page = saskia.get(ticket)
+    assert desk.address("approve", ticket) in page.text and desk.address("keep", ticket) not in page.text
+    said = text(page)
+    assert "a consumer may always cancel what goes on without an agreed end" in said and "unless" not in said
+    with desk.on_stage():
+        last = desk.one(SubscriptionChange).effective_on - timedelta(days=1)
+    assert f"Last day{last.day} {last:%B %Y}" in said, said
+    keep = desk.address("keep", ticket)
+    assert saskia.get(keep).location == ticket
+    answer = saskia.send(keep, DATA)
+    assert answer.status_code == 409 and "This cannot be rejected" in text(answer)
+    with desk.on_stage():
+        assert desk.one(SubscriptionChange).status is ChangeStatus.WAITING
+    assert desk.mails("cancellation_decided") == 0
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_where_there_is_no_button_the_message_is_the_cancellation(
+    login: Any, desk: Desk, ids: Any, allowed: bool
+) -> None:
+    with desk.on_stage():
+        subscription, _invoice = make_billed(ids.emma_account, plan={"allow_cancel": allowed})
+        ticket = make_ticket(
+            ids.emma_account, type=TicketType.CANCEL_SUBSCRIPTION, subscription_id=subscription.id
+        )
+        address = f"{LIST}/{ticket.public_id}"
+    saskia = login("saskia")
+    saskia.send(f"{address}/move", {"move": "review"})
+    page = saskia.get(address)
+    assert ("this message is the cancellation" in text(page)) is not allowed
+    assert ("The customer cancels on the page of the subscription." in text(page)) is allowed
+    assert ("reject" in moves_on(page)) is allowed
 
 
 def test_a_cancellation_is_rejected_and_the_subscription_kept(login: Any, desk: Desk) -> None:
