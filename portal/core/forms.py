@@ -22,7 +22,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import ValidationError
+from wtforms.validators import Optional, Regexp, ValidationError
 
 from portal.core.errors import DomainError
 from portal.core.letter import BadAddress, checked_address
@@ -160,3 +160,11 @@ def text_field(
 ) -> Any:
     """A text field with the checks that all have: stripped, plain, then its own."""
     return field(label, validators=[PlainText(), *validators], filters=[stripped], **options)
+
+
+def minor_field(changed: Any) -> Any:
+    """A number of cents that the page itself put there: how much it showed to whoever pressed the button.
+
+    ``changed`` is what is said to whoever sends something else.
+    """
+    return text_field("", validators=[Optional(), Regexp(r"[0-9]{1,12}\Z", message=changed)])

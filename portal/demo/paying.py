@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from portal.blueprints.sandbox import book
 from portal.blueprints.sandbox.book import Decision
 from portal.blueprints.sandbox.models import BankStatus, Notice
-from portal.core import links
+from portal.core import links, mailer
 from portal.core.audit import Actor
+from portal.core.mailer import MailMessage
 from portal.core.money import Money
 from portal.core.outbox import OutboxRow, OutboxState
 from portal.demo.story import Attempt, Story
@@ -86,6 +87,20 @@ def decide(attempt: Attempt, decision: Decision, *, now: datetime) -> None:
     at_bank.notice, at_bank.told_at = Notice.BEFORE, now
     forget_what_was_due(at_bank.bank_id, now=now)
     actions.apply_provider_status(attempt.payment, _told(attempt), source="webhook", actor=BANK, now=now)
+    forget_mails(attempt.payment)
+
+
+def forget_mails(payment: Payment) -> None:
+    """What a mail says of a payment of the past was said on that day: none leaves now."""
+    written = list(
+        db.session.scalars(
+            sa.select(MailMessage).where(MailMessage.related == f"payment:{payment.public_id}")
+        )
+    )
+    keys = [mail.public_id for mail in written]
+    db.session.execute(sa.delete(OutboxRow).where(OutboxRow.job == mailer.SEND, OutboxRow.key.in_(keys)))
+    for mail in written:
+        db.session.delete(mail)
 
 
 def pay(

@@ -47,11 +47,12 @@ class Form:
 EMPTY_AND_LONG = ("", " ", HUGE, "a\0b")
 ADDRESSES = (*EMPTY_AND_LONG, "x", "a@b", "a@b@c.nl", "a\r\n@example.com", "x" * 300 + "@example.com")
 AMOUNTS = ("-1", "0", "0.001", "NaN", "1e3", "abc", "9" * 400, "1.000.000", "99999", HUGE, "1\0", "\u0661")
+CENTS = ("-1", "x", "1.5", "1e3", "NaN", "9" * 400, HUGE, "1\0", "\u0661")
 PAY = {
     "method": ("", HUGE, "\0", "saved:", "saved:\0", "saved:x", "cash", "sepa", "IDEAL"),
     "amount": AMOUNTS,
+    "under_way": CENTS,
 }
-CENTS = ("-1", "x", "1.5", "1e3", "NaN", "9" * 400, HUGE, "1\0", "\u0661")
 PASSWORDS = ("", "short", HUGE, "a\0" * 10)
 
 CONTACT = {

@@ -7,17 +7,11 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp
+from wtforms.validators import DataRequired, InputRequired, Length
 
-from portal.core.forms import DayField, PortalForm, hidden_field, text_field
+from portal.core.forms import DayField, PortalForm, hidden_field, minor_field, text_field
 from portal.core.message_forms import MessageForm, files_field, message_field, plain_line
-
-CHANGED = _l("What is to be paid changed meanwhile. Please look at the amounts again.")
-
-
-def minor_field() -> Any:
-    """A number of cents that the page itself put there: how much it showed to whoever pressed the button."""
-    return text_field("", validators=[Optional(), Regexp(r"[0-9]{1,12}\Z", message=CHANGED)])
+from portal.domain.payments.actions import CHANGED
 
 
 class ChoiceForm(PortalForm):
@@ -30,7 +24,7 @@ class ChoiceForm(PortalForm):
             Length(max=60, message=_l("Choose how you want to pay.")),
         ],
     )
-    credit = minor_field()
+    credit = minor_field(CHANGED)
 
     @property
     def credit_minor(self) -> int:
@@ -39,15 +33,21 @@ class ChoiceForm(PortalForm):
 
 
 class PayForm(ChoiceForm):
-    """One invoice, and how much of it where a part may be paid."""
+    """One invoice, and how much of it where a part may be paid; ``under_way`` is what the page said is under way."""
 
     amount = text_field(_l("Amount"), validators=[Length(max=20, message=_l("This is too long."))])
+    under_way = minor_field(CHANGED)
+
+    @property
+    def under_way_minor(self) -> int:
+        """What was under way for it when the page was made."""
+        return int(self.under_way.data or 0)
 
 
 class SeveralForm(ChoiceForm):
     """Several invoices; ``total`` is what they came to when the page was made."""
 
-    total = minor_field()
+    total = minor_field(CHANGED)
 
 
 class RefundForm(MessageForm):

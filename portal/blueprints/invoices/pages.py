@@ -28,7 +28,7 @@ from portal.domain.invoices.models import AllocationState, Document, DocumentFil
 from portal.domain.invoices.refunded import Refunded
 from portal.domain.invoices.spending import Use
 from portal.domain.orders.queries import order_label
-from portal.domain.payments import choices, undoing
+from portal.domain.payments import choices, undoing, words
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.payments.queries import PaidHere, list_payments_of
 from portal.domain.people.permissions import Permission
@@ -56,13 +56,16 @@ UNDER_WAY = {
     PaymentMethodKind.TRANSFER: _l("A bank transfer is under way."),
     PaymentMethodKind.CASH: _l("A payment is under way."),
 }
-STARTED = {
-    PaymentMethodKind.IDEAL: _l("You started an iDEAL payment."),
-    PaymentMethodKind.CARD: _l("You started a card payment."),
-    PaymentMethodKind.SEPA: _l("You started a direct debit."),
-    PaymentMethodKind.TRANSFER: _l("You started a bank transfer."),
-    PaymentMethodKind.CASH: _l("You started a payment."),
+#: What came to nothing after it had been under way, and what a bank took back.
+FAILED = {
+    PaymentMethodKind.IDEAL: _l("Your iDEAL payment of %(amount)s failed on %(date)s"),
+    PaymentMethodKind.CARD: _l("Your card payment of %(amount)s failed on %(date)s"),
+    PaymentMethodKind.SEPA: _l("The direct debit of %(amount)s failed on %(date)s"),
+    PaymentMethodKind.TRANSFER: _l("Your bank transfer of %(amount)s failed on %(date)s"),
+    PaymentMethodKind.CASH: _l("Your payment of %(amount)s failed on %(date)s"),
 }
+TAKEN_BACK = _l("Your bank took back your payment of %(amount)s on %(date)s")
+CREDIT_TAKEN_BACK = _l("The credit that paid this was taken back on %(date)s")
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,12 @@ def invoice_page(
             refunded.list_refunded(document.id) if also["refunded_minor"] else [],
         ),
         "pay": _pay(document, panel, form) if may_pay and panel.ways and panel.attempt is None else None,
-        **_waiting(document, under_way),
-        "attempt": _attempt(document, panel.attempt) if may_pay and panel.attempt is not None else None,
+        **_waiting(document, under_way, panel.is_pending),
+        "setback": _setback(document, payments) if panel.due_minor else None,
+        "attempt": _attempt(document, panel) if may_pay and panel.attempt is not None else None,
         "errors": errors_of(form),
         "pdf": pdf_state(document, whole.file, pdf_language or document.language, also["build_state"]),
-        "pay_all": _pay_all(document, also, membership),
+        "pay_all": _pay_all(document, also, membership) if not panel.under_way_minor else None,
         "refund": _refund(document, also, membership),
         "dispute": _dispute(document, also, membership),
         "answer": _answer(document, also, membership),
@@ -381,8 +385,9 @@ def _pay(document: Document, panel: choices.Panel, form: PayForm | None) -> Simp
     return SimpleNamespace(
         url=url_for("invoices.pay", public_id=document.public_id),
         methods=panel.ways,
-        selected=form.method.data if form is not None else None,
+        selected=(form.method.data if form is not None else None) or choices.preselected(panel.ways),
         amount_minor=panel.due_minor,
+        under_way_minor=panel.under_way_minor,
         part=panel.part_allowed,
         part_value=form.amount.data if form is not None else None,
         part_error=part_errors[0] if part_errors else None,
@@ -416,19 +421,24 @@ def _pay_all(document: Document, also: dict[str, Any], membership: MembershipInf
 def pending_piece(document: Document) -> dict[str, Any] | None:
     """What ``invoices/_pay.html`` shows alone while a payment is under way; none once none is."""
     under_way = _under_way(list_payments_of(document.id))
-    if under_way is None:
+    if under_way is None or document.pending_minor < document.open_minor:
         return None
-    return {"invoice": _facts(document), "errors": [], **_waiting(document, under_way)}
+    return {"invoice": _facts(document), "errors": [], **_waiting(document, under_way, True)}
 
 
 def _under_way(payments: list[PaidHere]) -> Payment | None:
     return next((each.payment for each in payments if each.payment.is_under_way), None)
 
 
-def _waiting(document: Document, under_way: Payment | None) -> dict[str, Any]:
+def _waiting(document: Document, under_way: Payment | None, is_all: bool) -> dict[str, Any]:
+    """The money that is under way: for all that is open, or for a part, beside which the rest can be paid."""
     if under_way is None:
-        return {"pending": None, "poll": None}
+        return {"pending": None, "poll": None, "part_pending": None}
+    if not is_all:
+        # No polling: somebody may be typing.
+        return {"pending": None, "poll": None, "part_pending": words.part_pending(document)}
     return {
+        "part_pending": None,
         "pending": _(
             "%(what)s The bank decides within a few days; you need not do anything.",
             what=UNDER_WAY[under_way.method],
@@ -437,12 +447,33 @@ def _waiting(document: Document, under_way: Payment | None) -> dict[str, Any]:
     }
 
 
-def _attempt(document: Document, payment: Payment) -> SimpleNamespace:
+def _attempt(document: Document, panel: choices.Panel) -> SimpleNamespace:
+    assert panel.attempt is not None
     return SimpleNamespace(
-        title=STARTED[payment.method],
-        continue_url=payment.checkout_url or url_for("invoices.show", public_id=document.public_id),
+        title=words.started(panel.attempt),
+        continue_url=panel.attempt.checkout_url if panel.may_continue else None,
         restart_url=url_for("invoices.restart", public_id=document.public_id),
     )
+
+
+def _setback(document: Document, payments: list[PaidHere]) -> str | None:
+    """Why something is open that was paid or under way: the last payment that failed or was taken back."""
+    found: list[tuple[datetime, Any, int]] = []
+    for payment, amount_minor, _credit in payments:
+        if payment.fell_through_at is not None:
+            found.append((payment.fell_through_at, FAILED[payment.method], amount_minor))
+        elif payment.status is PaymentStatus.REVERSED and not payment.is_undone:
+            found.append((payment.reversed_at or payment.created_at, TAKEN_BACK, amount_minor))
+    if not found and document.reversed_at is not None:
+        # Paid with credit, and the payment that the credit came from was taken back.
+        found.append((document.reversed_at, CREDIT_TAKEN_BACK, 0))
+    if not found:
+        return None
+    at, said, minor = max(found, key=lambda each: each[0])
+    return str(said) % {
+        "amount": locale.money(minor, document.currency, language()),
+        "date": locale.date(clock.today(current_shop().time_zone, at), language(), "long"),
+    }
 
 
 def errors_of(form: ChoiceForm | None) -> list[tuple[str, str | None]]:

@@ -13,9 +13,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.invoices import bp
-from portal.blueprints.invoices.forms import CHANGED, SeveralForm
-from portal.blueprints.invoices.pages import STARTED, credit_offer, errors_of
-from portal.blueprints.invoices.views import NOT_PAID, current_actor
+from portal.blueprints.invoices.forms import SeveralForm
+from portal.blueprints.invoices.pages import credit_offer, errors_of
+from portal.blueprints.invoices.views import NOT_PAID, current_actor, tell_started
 from portal.core import access, clock, database, security
 from portal.core.access import needs, of_objects
 from portal.core.errors import Conflict, DomainError
@@ -28,7 +28,8 @@ from portal.domain.invoices import booking, queries, spending, together
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.invoices.together import Together
-from portal.domain.payments import choices, registry, starting
+from portal.domain.payments import choices, registry, starting, words
+from portal.domain.payments.actions import CHANGED
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.provider import Method
 from portal.domain.payments.queries import running_attempts
@@ -109,7 +110,7 @@ def _start(chosen: Together, form: SeveralForm) -> ResponseReturnValue:
     outcome = starting.start_payment(shop_id, wish, actor=actor, now=now, transaction=_transaction)
     if outcome.checkout_url is not None:
         return redirect(outcome.checkout_url, 303)
-    flash(_("The payment is under way. You will see the outcome here."), "info")
+    tell_started(outcome.status)
     return redirect(url_for("invoices.index"), 303)
 
 
@@ -186,13 +187,14 @@ def _page(chosen: Together, *, form: SeveralForm | None = None) -> str:
         elsewhere_url=_url(chosen.elsewhere) if chosen.elsewhere else None,
         attempt=attempt
         and SimpleNamespace(
-            title=STARTED[attempt.method],
+            title=words.started(attempt),
             continue_url=attempt.checkout_url,
             restart_url=url_for("invoices.restart_several", invoice=ids),
         ),
         url=url_for("invoices.start_several", invoice=ids),
         methods=ways,
-        selected=form.method.data if form is not None else None,
+        selected=(form.method.data if form is not None else None) or choices.preselected(ways),
+        with_fees=any(each.kind is not DocumentKind.INVOICE for each in payable),
         transfer=registry.offering(shop, Method.TRANSFER) is not None,
         errors=errors_of(form),
     )

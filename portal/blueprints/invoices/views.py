@@ -119,7 +119,7 @@ def pay(public_id: str) -> ResponseReturnValue:
     try:
         part = _part(form, document.currency)
         if form.method.data == choices.TRANSFER:
-            return _transfer(document, part, form.credit_minor)
+            return _transfer(document, part, form)
         wish = choices.wish_for(
             document,
             form.method.data or "",
@@ -127,6 +127,7 @@ def pay(public_id: str) -> ResponseReturnValue:
             via_link=False,
             amount_minor=part,
             credit_minor=form.credit_minor,
+            under_way_minor=form.under_way_minor,
         )
         if not wish.rest:
             return _by_credit(document, wish)
@@ -143,16 +144,28 @@ def pay(public_id: str) -> ResponseReturnValue:
         return _page(public_id, form=form), 409 if isinstance(error, Conflict) else 422
     if outcome.checkout_url is not None:
         return redirect(outcome.checkout_url, 303)
-    flash(_("The payment is under way. You will see the outcome here."), "info")
+    tell_started(outcome.status)
     return redirect(url_for("invoices.show", public_id=public_id), 303)
 
 
-def _transfer(document: Document, part: int | None, credit_minor: int) -> ResponseReturnValue:
+def tell_started(status: PaymentStatus) -> None:
+    """Says how a payment stands that nobody has to go to a bank's page for."""
+    if status in NOT_PAID:
+        flash(_("The bank refused this payment. Nothing was paid. Please try another way."), "error")
+    elif status is PaymentStatus.PAID:
+        flash(_("Thank you. Your payment has arrived."), "success")
+    else:
+        flash(_("The payment is under way. You will see the outcome here."), "info")
+
+
+def _transfer(document: Document, part: int | None, form: PayForm) -> ResponseReturnValue:
     """On to the details of a transfer, of what is left after the credit that was ticked."""
     if part is not None:
         choices.check_part(get_shop(document.shop_id), document, part)
-    if credit_minor:
-        wish = choices.wish_for_credit([document], credit_minor, amount_minor=part)
+    if form.credit_minor:
+        wish = choices.wish_for_credit(
+            [document], form.credit_minor, amount_minor=part, under_way_minor=form.under_way_minor
+        )
         used = _by_credit(document, wish)
         if not wish.rest:
             return used

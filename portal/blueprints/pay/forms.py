@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 from wtforms.validators import InputRequired, Length
 
-from portal.core.forms import PortalForm, text_field
+from portal.core.forms import PortalForm, minor_field, text_field
+from portal.domain.payments.actions import CHANGED
 
 
 class LinkForm(PortalForm):
@@ -19,3 +20,9 @@ class LinkForm(PortalForm):
         ],
     )
     amount = text_field(_l("Amount"), validators=[Length(max=40, message=_l("This is too long."))])
+    under_way = minor_field(CHANGED)
+
+    @property
+    def under_way_minor(self) -> int:
+        """What was under way for it when the page was made."""
+        return int(self.under_way.data or 0)

@@ -16,7 +16,7 @@ from portal.core.shops import current_shop
 from portal.core.vat import TAXED
 from portal.domain.invoices.models import Document
 from portal.domain.invoices.queries import badge_of, days_overdue
-from portal.domain.payments import choices, registry
+from portal.domain.payments import choices, registry, words
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.shops.models import Shop
 
@@ -59,6 +59,7 @@ def link_page(
             "methods": side.ways,
             "selected": None,
             "amount_minor": side.due_minor,
+            "under_way_minor": side.under_way_minor,
             "part": side.part_allowed,
             "part_value": typed,
             "part_error": part_error,
@@ -70,9 +71,10 @@ def link_page(
         "pending": _("The money for this is under way. It may take a few days to arrive.")
         if side.is_pending
         else None,
+        "part_pending": words.part_pending(document) if side.under_way_minor else None,
         "attempt": {
-            "title": _("You started a payment"),
-            "continue_url": side.attempt.checkout_url,
+            "title": words.started(side.attempt, _l("You started a payment of %(amount)s.")),
+            "continue_url": side.attempt.checkout_url if side.may_continue else None,
             "restart_url": url_for("pay.restart", token=token),
         }
         if side.attempt

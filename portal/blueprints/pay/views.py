@@ -73,6 +73,7 @@ def pay(token: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         errors: list[tuple[str, str | None]] = [(text, None) for text in form.method.errors]
         errors += [(text, "amount") for text in form.amount.errors]
+        errors += [(text, None) for text in form.under_way.errors]
         errors = errors or [(_("This page was open for too long. Please press the button once more."), None)]
         return _again(token, errors, form.amount.data or "", 422)
     try:
@@ -85,7 +86,12 @@ def pay(token: str) -> ResponseReturnValue:
             amount = None if part is None else decimal_string(part, document.currency)
             return redirect(url_for("pay.transfer", token=token, amount=amount), 303)
         wish = choices.wish_for(
-            document, form.method.data, locale=language(), via_link=True, amount_minor=part
+            document,
+            form.method.data,
+            locale=language(),
+            via_link=True,
+            amount_minor=part,
+            under_way_minor=form.under_way_minor,
         )
         outcome = starting.start_payment(
             current_shop().id, wish, actor=Actor.visitor(), now=clock.now(), transaction=_transaction

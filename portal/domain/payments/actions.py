@@ -19,7 +19,13 @@ from portal.domain.invoices.models import Document, DocumentStatus
 from portal.domain.methods.actions import note_use
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments import queries, registry
-from portal.domain.payments.models import Payment, PaymentEvent, PaymentMethodKind, PaymentStatus
+from portal.domain.payments.models import (
+    FELL_THROUGH,
+    Payment,
+    PaymentEvent,
+    PaymentMethodKind,
+    PaymentStatus,
+)
 from portal.domain.payments.provider import Method, ProviderPayment, ProviderStatus, Started
 from portal.domain.payments.states import GIVEN_UP, LIFE, OVER, STARTED, Move, contradicts, moves_to
 from portal.domain.shops.models import Mode, Shop
@@ -32,11 +38,17 @@ WATCH = timedelta(days=35)
 
 #: Sent inside the transaction, with ``payment`` and ``now``.
 payment_paid = signals.signal("payment_paid")
+#: The same, of money that was under way and came to nothing, unless whoever pressed the button is told just now.
+payment_failed = signals.signal("payment_failed")
+#: The same, of what the bank took back: with the ``documents`` that are open again, and the ``credit_minor`` that went.
 payment_reversed = signals.signal("payment_reversed")
 #: The same, with the ``account`` whose credit it was, the ``documents`` it paid, the ``amount_minor`` and ``now``.
 credit_used = signals.signal("credit_used")
 
 STARTED_BEFORE = _l("A payment for this was started before. Continue it, or start again.")
+UNDER_WAY = _l("A payment for this is under way. You cannot start another one until it is decided.")
+PART_UNDER_WAY = _l("A payment for a part of this is under way. Look at what is left before you pay more.")
+CHANGED = _l("What is to be paid changed meanwhile. Please look at the amounts again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +56,8 @@ class Wish:
     """What somebody wants to pay, and how: these shares, in paying order, ``credit_minor`` of them with credit.
 
     ``offered_minor`` is the credit that their page offered, of which a part of a document may need less.
+    ``under_way_minor`` is what their page said is under way already for these documents: a second click, whose page did
+    not know of the first, does not pay a second part.
     """
 
     customer_id: int
@@ -54,6 +68,7 @@ class Wish:
     via_link: bool = False
     credit_minor: int = 0
     offered_minor: int = 0
+    under_way_minor: int = 0
 
     @property
     def rest(self) -> tuple[Share, ...]:
@@ -66,8 +81,8 @@ def prepare_payment(shop: Shop, wish: Wish, *, actor: Actor, now: datetime) -> P
 
     For people who may pay for the customer, and for anybody on a payment link. The first of two short
     transactions: its documents stay locked until the commit, so two clicks at once end at one attempt.
-    ``Conflict`` while money for one of the documents is under way, or while another way of paying was
-    started; ``DomainError`` when it cannot be paid like this, or was tried too often.
+    ``Conflict`` while more or less money for the documents is under way than the wish knows of, or while another way
+    of paying was started; ``DomainError`` when it cannot be paid like this, or was tried too often.
 
     Where a saved method is charged, the money counts as under way from here on: the bank's answer may be lost. Credit
     is spent at once, with the attempt on the rest of the shares; there must be a rest: see ``use_credit``.
@@ -134,8 +149,19 @@ def _begin(shop: Shop, wish: Wish, *, actor: Actor, now: datetime) -> tuple[list
         booking.lock_credit([wish.customer_id])
     wanted = {share.document_id for share in wish.shares}
     locked = {each.id: each for each in booking.lock_documents(wanted | queries.documents_beside(wanted))}
+    _check_under_way([locked[each] for each in wanted if each in locked], wish)
     attempt = _clear_the_way(shop, wish, locked.keys(), actor=actor, now=now)
     return [document for document in locked.values() if document.id in wanted], attempt
+
+
+def _check_under_way(documents: Sequence[Document], wish: Wish) -> None:
+    """``Conflict`` where other money is under way than whoever wishes this saw on their page."""
+    under_way = sum(document.pending_minor for document in documents)
+    if under_way < wish.under_way_minor:
+        raise Conflict(CHANGED)
+    if under_way > wish.under_way_minor:
+        is_all = all(document.open_minor <= document.pending_minor for document in documents)
+        raise Conflict(UNDER_WAY if is_all else PART_UNDER_WAY)
 
 
 def _clear_the_way(
@@ -149,9 +175,8 @@ def _clear_the_way(
             give_up(attempt, Move.EXPIRE, reason="no_answer", source="start", actor=actor, now=now)
             continue
         if attempt.is_under_way:
-            raise Conflict(
-                _l("A payment for this is under way. You cannot start another one until it is decided.")
-            )
+            # For a part, and who pays the rest was told so.
+            continue
         if _same(attempt, wish):
             return attempt
         if attempt.provider_ref is not None:
@@ -272,7 +297,7 @@ def move(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """One legal move with its event, its entry in the audit log, and what it does to the documents."""
-    before = payment.status
+    before, was_under_way = payment.status, payment.is_under_way
     after = LIFE.next(before, step)
     if after is None:
         return
@@ -288,11 +313,12 @@ def move(
             _book(payment, actor=actor, now=now)
         case PaymentStatus.FAILED | PaymentStatus.CANCELLED | PaymentStatus.EXPIRED:
             booking.release(payment.id, now=now)
+            if was_under_way:
+                payment.details = {**payment.details, FELL_THROUGH: now.isoformat()}
+                if source != "start":
+                    payment_failed.send(payment=payment, now=now)
         case PaymentStatus.REVERSED:
-            payment.reversed_at = now
-            booking.reverse_payment(source_of(payment), now=now, actor=actor, is_mistake=payment.is_undone)
-            if not payment.is_undone:
-                payment_reversed.send(payment=payment, now=now)
+            _reverse(payment, actor=actor, now=now)
     db.session.flush()
     _note(payment, source=source, now=now, detail=detail)
     audit.record(
@@ -311,6 +337,18 @@ def _book(payment: Payment, *, actor: Actor, now: datetime) -> None:
     payment.reversed_at = None
     booking.book_payment(source_of(payment), payment.received_minor, now=now, actor=actor)
     payment_paid.send(payment=payment, now=now)
+
+
+def _reverse(payment: Payment, *, actor: Actor, now: datetime) -> None:
+    payment.reversed_at = now
+    source = source_of(payment)
+    credit = booking.credit_balance(payment.customer_id, mode=payment.mode, currency=payment.currency)
+    reopened = booking.reverse_payment(source, now=now, actor=actor, is_mistake=payment.is_undone)
+    if not payment.is_undone:
+        left = booking.credit_balance(payment.customer_id, mode=payment.mode, currency=payment.currency)
+        payment_reversed.send(
+            payment=payment, documents=reopened, credit_minor=max(0, credit - left), now=now
+        )
 
 
 def source_of(payment: Payment) -> Source:

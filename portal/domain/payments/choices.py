@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_babel import gettext as _
@@ -37,14 +37,16 @@ class Way:
     title: Any
     detail: Any
     icon: str
+    is_default: bool = False
 
 
 @dataclass(frozen=True)
 class Panel:
     """What stands beside a document: the money that is to be paid, or why there is nothing to do.
 
-    ``is_pending`` says that money is under way, which hides the form. ``attempt`` is one that was merely
-    started, with the bank's page to continue at. ``due_minor`` is what may be paid now, and ``credit_minor`` what the
+    ``under_way_minor`` is under way for it; ``is_pending`` says that it is all that is open: there is no form then.
+    ``attempt`` is one that was merely started, with the bank's page to continue at, unless other money that came under
+    way since made it too much (``may_continue``). ``due_minor`` is what may be paid now, and ``credit_minor`` what the
     customer's credit can pay of it.
     """
 
@@ -52,8 +54,10 @@ class Panel:
     currency: str
     ways: list[Way]
     part_allowed: bool
+    under_way_minor: int
     is_pending: bool
     attempt: Payment | None
+    may_continue: bool
     credit_minor: int
 
 
@@ -76,17 +80,24 @@ def panel(
     else:
         running = [payment for payment in history if payment.status in RUNNING]
     at_bank = next((p for p in running if p.status is PaymentStatus.OPEN and p.checkout_url), None)
-    pending = any(p.is_under_way for p in running)
     due = max(0, document.open_minor - document.pending_minor)
+    pending = not due and any(p.is_under_way for p in running)
     return Panel(
         due_minor=due,
         currency=document.currency,
-        ways=ways_to_pay(shop, None if on_link else document.customer_id) if due and not pending else [],
+        ways=ways_to_pay(shop, None if on_link else document.customer_id) if due else [],
         part_allowed=shop.allow_part_payment,
+        under_way_minor=min(document.pending_minor, document.open_minor) if running else 0,
         is_pending=pending,
         attempt=None if pending else at_bank,
+        may_continue=at_bank is not None and (not document.pending_minor or _fits(at_bank, document, due)),
         credit_minor=0 if on_link else max(0, min(credit_minor, due)),
     )
+
+
+def _fits(attempt: Payment, document: Document, due_minor: int) -> bool:
+    shares = queries.shares_of(attempt.id)
+    return sum(each.amount_minor for each in shares if each.document_id == document.id) <= due_minor
 
 
 def ways_to_pay(shop: Shop, customer_id: int | None) -> list[Way]:
@@ -111,7 +122,12 @@ def ways_to_pay(shop: Shop, customer_id: int | None) -> list[Way]:
 def _saved_way(method: PaymentMethod) -> Way:
     kind = _l("Your saved card") if method.kind is MethodKind.CARD else method.kind.label
     title, detail = (method.masked, kind) if method.masked else (method.kind.label, "")
-    return Way(_SAVED + method.public_id, title, detail, "repeat")
+    return Way(_SAVED + method.public_id, title, detail, "repeat", method.is_default)
+
+
+def preselected(ways: Sequence[Way]) -> str | None:
+    """The customer's default among the ways, as the value that the form posts; None where it cannot pay this."""
+    return next((way.value for way in ways if way.is_default), None)
 
 
 def wish_for(
@@ -122,13 +138,16 @@ def wish_for(
     via_link: bool,
     amount_minor: int | None = None,
     credit_minor: int = 0,
+    under_way_minor: int = 0,
 ) -> Wish:
     """What somebody chose for one document. ``amount_minor`` is a part of it; none means all that is due.
+    ``under_way_minor`` is what their page said is under way for it.
 
     ``DomainError`` for a way that is not one; whether it can be used is decided by ``prepare_payment``.
     """
     shares = due_shares([document]) if amount_minor is None else [Share(document.id, amount_minor)]
-    return _wish(document, shares, way, locale=locale, via_link=via_link, credit_minor=credit_minor)
+    wish = _wish(document, shares, way, locale=locale, via_link=via_link, credit_minor=credit_minor)
+    return replace(wish, under_way_minor=under_way_minor)
 
 
 def wish_for_all(documents: Sequence[Document], way: str, *, locale: str, credit_minor: int = 0) -> Wish:
@@ -138,7 +157,11 @@ def wish_for_all(documents: Sequence[Document], way: str, *, locale: str, credit
 
 
 def wish_for_credit(
-    documents: Sequence[Document], credit_minor: int, *, amount_minor: int | None = None
+    documents: Sequence[Document],
+    credit_minor: int,
+    *,
+    amount_minor: int | None = None,
+    under_way_minor: int = 0,
 ) -> Wish:
     """For ``use_credit``: this much of what is due, or of a part of a single document, is paid with credit."""
     shares = due_shares(documents)
@@ -151,6 +174,7 @@ def wish_for_credit(
         locale=documents[0].language,
         credit_minor=_needed(shares, credit_minor),
         offered_minor=credit_minor,
+        under_way_minor=under_way_minor,
     )
 
 
@@ -197,7 +221,9 @@ def _is_spent(shares: list[Share], credit_minor: int) -> bool:
     if not credit_minor:
         return False
     return any(
-        attempt.credit_minor == credit_minor and queries.shares_of(attempt.id) == shares
+        attempt.credit_minor == credit_minor
+        and not attempt.is_under_way
+        and queries.shares_of(attempt.id) == shares
         for attempt in queries.running_attempts([share.document_id for share in shares])
     )
 

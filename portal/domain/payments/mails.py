@@ -1,9 +1,9 @@
-"""The mails that say a payment arrived or did not after all, that credit was used, and that money was sent back."""
+"""The mails about payments: arrived, failed, charged back or booked by mistake; and about credit used, and refunds."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,17 +13,17 @@ from flask_babel import gettext as _
 
 from portal.core import clock, links, mailer
 from portal.core.letter import BadAddress
-from portal.core.mailer import Category, MailMessage, MailState
+from portal.core.mailer import Category, Mail, MailMessage, MailState
 from portal.domain.invoices import booking
 from portal.domain.invoices.ledger import Account
-from portal.domain.invoices.links import relation
+from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document
 from portal.domain.payments import queries
-from portal.domain.payments.actions import credit_used, payment_paid
+from portal.domain.payments.actions import credit_used, payment_failed, payment_paid, payment_reversed
 from portal.domain.payments.models import Payment
 from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
-from portal.domain.people.recipients import Switch, account_language
+from portal.domain.people.recipients import Switch, account_language, staff_recipients
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.shops.queries import get_shop
 from portal.extensions import db
@@ -57,6 +57,131 @@ def confirm_credit(
         credit_confirmation(account, documents, amount_minor, now=now)
     except BadAddress:
         log.warning("customer %s has no address that a mail could go to", account.customer_id)
+
+
+@payment_failed.connect
+def tell_failed(*, payment: Payment, now: datetime) -> None:
+    """Whoever was told to wait for the money is told that it does not come."""
+    _reaches(failed, payment, now=now)
+
+
+@payment_reversed.connect
+def tell_charged_back(
+    *, payment: Payment, documents: Sequence[Document], credit_minor: int, now: datetime
+) -> None:
+    """The account and the shop, each time a bank takes money back: what was won may be taken back again."""
+    documents = documents or queries.documents_of(payment.id)
+    is_told = _reaches(charged_back, payment, documents, credit_minor=credit_minor, now=now)
+    _reaches(charged_back_for_staff, payment, documents, credit_minor=credit_minor, is_told=is_told, now=now)
+
+
+def _reaches(tell: Callable[..., Any], payment: Payment, *said: Any, **more: Any) -> bool:
+    """Whether a mail could be written: what becomes of money does not wait for an address."""
+    try:
+        return bool(tell(payment, *said, **more))
+    except BadAddress:
+        log.warning("payment %s: there is no address that a mail about it could go to", payment.id)
+        return False
+
+
+def failed(payment: Payment, *, now: datetime) -> MailMessage | None:
+    """Tells the account that money that was under way came to nothing. No switch stops it.
+
+    None where nothing is to be paid all the same: it was paid otherwise, or other money for it is under way.
+    """
+    documents = queries.documents_of(payment.id)
+    if not any(_due(document) for document in documents):
+        return None
+    return _ill_news("payment_failed", payment, documents, {"failed_on": _day(payment, now)}, now=now)
+
+
+def charged_back(
+    payment: Payment, documents: Sequence[Document], *, credit_minor: int = 0, now: datetime
+) -> MailMessage | None:
+    """Tells the account that its bank took a payment back. No switch stops it.
+
+    ``documents`` are open again; those of the payment where none is. ``credit_minor`` of its credit went with it.
+    """
+    said = {
+        "paid_on": _day(payment, payment.paid_at or now),
+        "taken_on": _day(payment, now),
+        "credit_minor": credit_minor,
+    }
+    return _ill_news("payment_charged_back", payment, documents, said, now=now)
+
+
+def charged_back_for_staff(
+    payment: Payment, documents: Sequence[Document], *, credit_minor: int = 0, is_told: bool, now: datetime
+) -> list[MailMessage]:
+    """Tells those at the shop who may answer customers the same, and whether the customer was told."""
+    customer, shop = get_customer(payment.customer_id), get_shop(payment.shop_id)
+    page = (
+        links.external(shop.id, "office.invoices.show", public_id=documents[0].public_id)
+        if len(documents) == 1
+        else links.external(shop.id, "office.customers.show", public_id=customer.public_id)
+    )
+    return [
+        mailer.queue(
+            Mail(
+                name="charged_back",
+                category=Category.STAFF,
+                language=language,
+                to=addresses,
+                context={
+                    "shop": shop.name,
+                    "who": customer.name,
+                    "several": len(documents) > 1,
+                    "taken_minor": payment.received_minor,
+                    "due_minor": sum(_due(document) for document in documents),
+                    "paid_on": _day(payment, payment.paid_at or now),
+                    "credit_minor": credit_minor,
+                    "is_told": is_told,
+                    "currency": payment.currency,
+                    "page_url": page,
+                    "test_mode": shop.mode is Mode.TEST,
+                    **_in_words(language, documents, payment.method.label),
+                },
+                related=_relation(payment),
+                customer_id=customer.id,
+            ),
+            now=now,
+        )
+        for language, addresses in staff_recipients(shop).items()
+    ]
+
+
+def _ill_news(
+    name: str, payment: Payment, documents: Sequence[Document], said: dict[str, Any], *, now: datetime
+) -> MailMessage | None:
+    """A mail on a payment that did not come or did not stay, with the way to pay what is due."""
+    due = [document for document in documents if _due(document)]
+    return _confirmation(
+        name,
+        payment.customer_id,
+        get_shop(payment.shop_id),
+        documents,
+        {
+            "amount_minor": payment.received_minor or payment.amount_minor,
+            "currency": payment.currency,
+            "due_minor": sum(_due(document) for document in due),
+            # A link pays one invoice; for several the way leads over the list.
+            "pay_url": payment_url(due[0]) if len(due) == 1 else None,
+            **said,
+        },
+        method=payment.method.label,
+        related=_relation(payment),
+        switch=None,
+        now=now,
+    )
+
+
+def _due(document: Document) -> int:
+    """What is to be paid of a document now: not what is under way."""
+    return max(0, document.open_minor - document.pending_minor)
+
+
+def _day(payment: Payment, at: datetime) -> date:
+    return clock.today(get_shop(payment.shop_id).time_zone, at)
 
 
 def payment_confirmation(payment: Payment, *, now: datetime) -> MailMessage | None:
@@ -178,11 +303,10 @@ def _confirmation(
     related: str,
     now: datetime,
     method: Any = None,
+    switch: Switch | None = Switch.PAYMENT_CONFIRMATION,
 ) -> MailMessage | None:
     customer = get_customer(customer_id)
     language = account_language(customer, shop)
-    with force_locale(language):
-        said = {"numbers": _named(documents), **({} if method is None else {"method": str(method)})}
     mail = mail_to_account(
         customer,
         name,
@@ -193,15 +317,20 @@ def _confirmation(
             "settings_url": links.external(shop.id, "settings.index"),
             "test_mode": shop.mode is Mode.TEST,
             **context,
-            **said,
+            **_in_words(language, documents, method),
         },
         shop=shop,
         category=Category.BILLING,
-        switch=Switch.PAYMENT_CONFIRMATION,
+        switch=switch,
         related=related,
         language=language,
     )
     return mailer.queue(mail, now=now) if mail is not None else None
+
+
+def _in_words(language: str, documents: Sequence[Document], method: Any) -> dict[str, str]:
+    with force_locale(language):
+        return {"numbers": _named(documents), **({} if method is None else {"method": str(method)})}
 
 
 def _named(documents: Sequence[Document]) -> str:

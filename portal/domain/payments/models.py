@@ -47,6 +47,9 @@ class PaymentStatus(LabelEnum):
     REVERSED = "reversed", _l("Reversed"), "red"
 
 
+_ENDED = (PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
+
+
 class RefundStatus(LabelEnum):
     """Where a refund is."""
 
@@ -55,6 +58,10 @@ class RefundStatus(LabelEnum):
     DONE = "done", _l("Refunded"), "green"
     FAILED = "failed", _l("Failed"), "red"
     CANCELLED = "cancelled", _l("Cancelled"), "grey"
+
+
+#: In a payment's details: when money that was under way came to nothing.
+FELL_THROUGH = "fell_through_at"
 
 
 class Payment(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
@@ -118,6 +125,12 @@ class Payment(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     def is_undone(self) -> bool:
         """Whether the shop took it back, having booked it by mistake: no chargeback of the customer's."""
         return "undone" in self.details
+
+    @property
+    def fell_through_at(self) -> datetime | None:
+        """When it came to nothing although it had been under way, so that its customer had been told to wait."""
+        said = self.details.get(FELL_THROUGH)
+        return None if said is None or self.status not in _ENDED else datetime.fromisoformat(said)
 
     @property
     def is_under_way(self) -> bool:

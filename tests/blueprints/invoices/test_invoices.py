@@ -13,16 +13,18 @@ from flask import Flask
 
 import portal
 from portal.core import clock, outbox, storage
+from portal.core.mailer import MailMessage
 from portal.core.polling import WAITS
 from portal.domain.invoices import rendering
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentFile, DocumentKind
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments.models import Payment, PaymentStatus
-from portal.domain.people.models import Membership, Role
+from portal.domain.people.models import Membership, Person, Role
 from portal.domain.shops.models import Mode
 from portal.domain.subscriptions.models import SubscriptionStatus
 from portal.extensions import db
+from portal.providers.sandbox import client
 from tests import rows
 from tests.cast import HOST, START, Ids, make_invoice
 from tests.domain.invoices.paying import attempt, book
@@ -521,6 +523,169 @@ def test_a_payment_under_way_is_looked_at_until_it_ends(world: World, login: Log
     ended = browser.get(f"{page}/pay/progress?look=2")
     assert ended.status_code == 200 and ended.headers["HX-Refresh"] == "true" and ended.text == ""
     assert "Nothing to pay" in text(browser.get(page))
+
+
+# Money under way for a part, what failed or was taken back, and what was merely started.
+
+
+def field_of(page: Any, name: str) -> str | None:
+    """What the pay form sends as this: the hidden field, or the one that is chosen."""
+    for each in find_all(parse(page.text), "input"):
+        is_chosen = each.attrib.get("type") != "radio" or "checked" in each.attrib
+        if each.attrib.get("name") == name and is_chosen:
+            return each.attrib.get("value")
+    return None
+
+
+def debited(world: World, browser: Any, invoice: Any, **typed: str) -> str:
+    """A direct debit of a part, or of all, by the page of an invoice; the bank's page about it."""
+    page = f"{LIST}/{invoice.public_id}"
+    with world.scope():
+        mandate = db.session.query(PaymentMethod).one_or_none()
+        method = mandate.public_id if mandate is not None else None
+    answer = browser.post(page, {"method": f"saved:{method or world.mandate()}", **typed}, to=f"{page}/pay")
+    assert (answer.status_code, answer.location) == (303, page)
+    return f"/sandbox/{world.bank()[-1].bank_id}"
+
+
+def test_money_under_way_for_a_part_leaves_the_rest_to_pay(world: World, login: Login) -> None:
+    world.change_shop(allow_part_payment=True)
+    invoice, browser = world.invoice(8895), world.browser(login("emma", now=clock.now()))
+    browser.client.checks = False
+    page = f"{LIST}/{invoice.public_id}"
+    debited(world, browser, invoice, amount="30.55")
+    for address in (page, invoice.link):
+        shown = browser.get(address)
+        words = plain(shown)
+        assert "€ 30.55 is under way" in words and "To pay € 58.40" in words, words
+        assert "for that part you need not do anything" in words and "Pay € 58.40" in words
+        assert "At most € 58.40" in words and field_of(shown, "under_way") == "3055"
+        assert "pay/progress" not in shown.text, "somebody may be typing"
+    assert browser.get(f"{page}/pay/progress").headers["HX-Refresh"] == "true"
+    # A second click on the first page debits no second part.
+    again = {"method": "ideal", "amount": "30.55"}
+    for data in (again, {**again, "under_way": "3054"}, {**again, "under_way": "x"}):
+        answer = browser.post(page, data, to=f"{page}/pay")
+        assert answer.status_code in (409, 422) and field_of(answer, "under_way") == "3055"
+        assert browser.post(invoice.link, data).status_code in (409, 422)
+    too_much = {"method": "ideal", "amount": "58.41", "under_way": "3055"}
+    assert browser.post(page, too_much, to=f"{page}/pay").status_code == 422
+    assert browser.post(invoice.link, {**too_much, "method": "transfer"}).status_code == 422
+    assert world.payments() == [PaymentStatus.PENDING]
+    answer = browser.post(page, {"method": "ideal", "under_way": "3055"}, to=f"{page}/pay")
+    assert answer.status_code == 303 and world.bank()[-1].amount_minor == 5840
+    both = plain(browser.get(page))
+    assert "€ 30.55 is under way" in both and "You started an iDEAL payment of € 58.40. You can" in both
+    browser.return_to_shop(browser.decide(answer.location, "paid"))
+    waiting = plain(browser.get(page))
+    assert "Payment under way € 30.55" in waiting and "Pay €" not in waiting
+
+
+def test_who_may_not_pay_sees_that_a_part_is_under_way(world: World, login: Login) -> None:
+    world.change_shop(allow_part_payment=True)
+    invoice, browser = world.invoice(10000), world.browser(login("emma", now=clock.now()))
+    debited(world, browser, invoice, amount="40")
+    shown = plain(login("bram", now=clock.now()).get(f"{LIST}/{invoice.public_id}"))
+    assert "€ 40.00 is under way" in shown and "Pay €" not in shown and "iDEAL" not in shown
+
+
+@pytest.mark.parametrize("lang", ["en", "nl"])
+def test_a_payment_that_failed_is_said_until_it_is_paid(world: World, login: Login, lang: str) -> None:
+    invoice, browser = world.invoice(10000), world.browser(login("emma", now=clock.now()))
+    browser.client.checks = False
+    page = f"{LIST}/{invoice.public_id}"
+    at_bank = debited(world, browser, invoice)
+    said = "The direct debit of € 100.00 failed on 1 November 2026"
+    assert said not in plain(browser.get(page))
+    browser.decide(at_bank, "failed", "before")
+    world.work()
+    assert f"{said} So this is open again." in plain(browser.get(page))
+    if lang == "nl":
+        with world.scope():
+            db.session.query(Person).filter(Person.id == world.ids.emma).one().language = "nl"
+            db.session.commit()
+        dutch = plain(browser.get(page))
+        assert "De automatische incasso van € 100,00 is mislukt op 1 november 2026" in dutch
+        return
+    assert said not in plain(browser.get(invoice.link)), "a link has no history"
+    assert said in plain(login("bram", now=clock.now()).get(page))
+    checkout = browser.post(page, {"method": "ideal"}, to=f"{page}/pay").location
+    assert said in plain(browser.get(page))
+    browser.return_to_shop(browser.decide(checkout, "paid"))
+    assert said not in plain(browser.get(page))
+
+
+def test_a_payment_that_was_taken_back_is_said(world: World, login: Login) -> None:
+    invoice, browser = world.invoice(10000), world.browser(login("emma", now=clock.now()))
+    page = f"{LIST}/{invoice.public_id}"
+    checkout = browser.post(page, {"method": "ideal"}, to=f"{page}/pay").location
+    browser.return_to_shop(browser.decide(checkout, "paid"))
+    browser.decide(checkout, "charge_back", "before")
+    world.work()
+    said = "Your bank took back your payment of € 100.00 on 1 November 2026"
+    assert said in plain(browser.get(page)) and "Reversed" in plain(browser.get(page))
+    browser.decide(checkout, "win_chargeback", "before")
+    world.work()
+    assert said not in plain(browser.get(page))
+
+
+@pytest.mark.parametrize("decision", ["canceled", "failed"])
+def test_what_ended_in_the_browser_is_no_setback(world: World, login: Login, decision: str) -> None:
+    invoice, browser = world.invoice(10000), world.browser(login("emma", now=clock.now()))
+    page = f"{LIST}/{invoice.public_id}"
+    checkout = browser.post(page, {"method": "ideal"}, to=f"{page}/pay").location
+    browser.return_to_shop(browser.decide(checkout, decision))
+    browser.get(page)
+    assert "open again" not in plain(browser.get(page))
+
+
+def test_a_debit_that_the_bank_refuses_at_once_is_not_called_under_way(world: World, login: Login) -> None:
+    invoice, browser = world.invoice(10000), world.browser(login("emma", now=clock.now()))
+    page, mandate = f"{LIST}/{invoice.public_id}", world.mandate()
+
+    def refusing(request: client.HttpRequest) -> client.HttpResponse:
+        answer = client.over_http(request)
+        return client.HttpResponse(
+            answer.status, answer.body.replace(b'"status":"pending"', b'"status":"failed"')
+        )
+
+    world.app.config["SANDBOX_TRANSPORT"] = refusing
+    answer = browser.post(page, {"method": f"saved:{mandate}"}, to=f"{page}/pay")
+    assert answer.status_code == 303 and world.payments() == [PaymentStatus.FAILED]
+    shown = plain(browser.get(page))
+    assert "The bank refused this payment. Nothing was paid." in shown and "will see the outcome" not in shown
+    with world.scope():
+        assert db.session.query(MailMessage).count() == 0, "whoever pressed the button was told"
+
+
+def test_a_started_part_says_how_much_it_is(world: World, login: Login) -> None:
+    world.change_shop(allow_part_payment=True)
+    invoice, browser = world.invoice(9431), world.browser(login("emma", now=clock.now()))
+    page = f"{LIST}/{invoice.public_id}"
+    browser.post(page, {"method": "ideal", "amount": "15"}, to=f"{page}/pay")
+    assert "You started an iDEAL payment of € 15.00. You can go on" in plain(browser.get(page))
+    assert "You started a payment of € 15.00. You can go on" in plain(browser.get(invoice.link))
+
+
+def test_the_default_method_is_preselected_where_it_can_pay(world: World, login: Login) -> None:
+    invoice, browser = world.invoice(10000), world.browser(login("emma", now=clock.now()))
+    page = f"{LIST}/{invoice.public_id}"
+    method = f"saved:{world.mandate()}"
+    assert field_of(browser.get(page), "method") == "ideal", "it is not the default"
+    with world.scope():
+        db.session.query(PaymentMethod).one().is_default = True
+        db.session.commit()
+    assert field_of(browser.get(page), "method") == method
+    assert field_of(browser.get(invoice.link), "method") == "ideal", "nobody's on a link"
+    refused = browser.post(page, {"method": "card", "amount": "x"}, to=f"{page}/pay")
+    assert refused.status_code == 422 and field_of(refused, "method") == "card"
+    nothing = browser.post(page, {"method": "", "amount": ""}, to=f"{page}/pay")
+    assert nothing.status_code == 422 and field_of(nothing, "method") == method
+    with world.scope():
+        mandate = db.session.query(PaymentMethod).one()
+        mandate.status, mandate.is_default = MethodStatus.INVALID, False
+        db.session.commit()
+    assert field_of(browser.get(page), "method") == "ideal"
 
 
 def test_saved_methods_are_called_by_their_number(world: World, login: Login) -> None:

@@ -23,11 +23,11 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from portal.blueprints.invoices.pages import STARTED
 from portal.core import clock
 from portal.domain.invoices import together
 from portal.domain.invoices.models import CreditUse, Document, DocumentKind
-from portal.domain.payments.models import PaymentMethodKind, PaymentStatus
+from portal.domain.methods.models import PaymentMethod
+from portal.domain.payments.models import PaymentStatus
 from portal.domain.people.models import Membership, Person, Role
 from portal.domain.shops.models import Mode
 from portal.extensions import db
@@ -496,9 +496,10 @@ def test_a_started_payment_is_continued_or_started_again(world: World, emma: Bro
     first, second = world.invoice(10000), world.invoice(5000)
     page = page_of(first, second)
     at_bank = press(emma, page).location
-    for address in (page, page_of(second), f"{LIST}/{second.public_id}"):
+    started = "payment of € 150.00. It is for 2 invoices together."
+    for address in (page, page_of(second), f"{LIST}/{second.public_id}", second.link):
         waiting = emma.get(address)
-        assert str(STARTED[PaymentMethodKind.IDEAL]) in shown(waiting) and at_bank in links(waiting)
+        assert started in shown(waiting) and at_bank in links(waiting)
         assert "How do you want to pay?" not in shown(waiting)
     answer = emma.post(page, {}, to=page.replace("/pay?", "/pay/restart?"))
     assert answer.status_code == 303 and answer.location == page
@@ -506,6 +507,24 @@ def test_a_started_payment_is_continued_or_started_again(world: World, emma: Bro
     assert press(emma, page, method="card").status_code == 303
     assert emma.post(LIST, {}, to=f"{LIST}/{second.public_id}/restart").status_code == 303
     assert world.payments() == [PaymentStatus.CANCELLED, PaymentStatus.CANCELLED]
+
+
+def test_the_order_of_fees_is_explained_where_there_are_some(world: World, emma: Browser) -> None:
+    first, second = world.invoice(10000), world.invoice(5000)
+    assert "Fees are paid first" not in shown(emma.get(page_of(first, second)))
+    assert "Fees are paid first" in shown(emma.get(page_of(first, fee(world, 4000))))
+
+
+def test_the_default_method_is_preselected(world: World, emma: Browser) -> None:
+    first, second, mandate = world.invoice(10000), world.invoice(5000), world.mandate()
+    page = page_of(first, second)
+    assert fields(emma.get(page))["method"] == "ideal"
+    with world.scope():
+        db.session.query(PaymentMethod).one().is_default = True
+        db.session.commit()
+    assert fields(emma.get(page))["method"] == f"saved:{mandate}"
+    refused = press(emma, page, method="card", total="1")
+    assert refused.status_code == 409 and fields(refused)["method"] == "card"
 
 
 def test_starting_again_what_was_paid_says_so(world: World, emma: Browser) -> None:

@@ -20,7 +20,7 @@ from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus
 from portal.domain.invoices.staff_list import Filter
 from portal.domain.invoices.staff_search import list_for_staff
 from portal.domain.invoices.taking_back import Part
-from portal.domain.payments.models import Payment, PaymentEvent, PaymentStatus
+from portal.domain.payments.models import FELL_THROUGH, Payment, PaymentEvent, PaymentStatus
 from portal.domain.people.models import Customer, Person, Staff
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.tickets import disputes
@@ -452,6 +452,33 @@ def test_what_a_provider_brought_is_not_taken_back_here(
     assert "/undo" not in saskia.get(invoice).text
     assert "came in through a payment provider" in text(saskia.get(link))
     assert saskia.send(link, {"reason": "x"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"status": PaymentStatus.REVERSED}, "taken back by the bank on 3 Nov 2026"),
+        (
+            {
+                "status": PaymentStatus.FAILED,
+                "details": {FELL_THROUGH: (START + timedelta(days=2)).isoformat(), "reason": "AM04"},
+            },
+            "failed at the bank on 3 Nov 2026 · AM04",
+        ),
+    ],
+)
+def test_the_history_says_when_money_failed_or_went_back(
+    login: Any, on_stage: Any, invoice: str, change: dict[str, Any], says: str
+) -> None:
+    saskia = login("saskia")
+    saskia.send(f"{invoice}/payment", PAID)
+    assert says not in history(saskia.get(invoice))[0]
+    with on_stage():
+        payment = db.session.scalars(sa.select(Payment)).one()
+        payment.provider, payment.reversed_at = "sandbox", START + timedelta(days=2)
+        for name, value in change.items():
+            setattr(payment, name, value)
+    assert any(says in each for each in history(saskia.get(invoice)))
 
 
 def test_the_history_says_what_was_mailed_to_whom(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:

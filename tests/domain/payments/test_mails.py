@@ -13,6 +13,7 @@ from flask_babel import force_locale
 from portal.core import clock, mail_delivery
 from portal.core.audit import Actor
 from portal.core.mailer import Category, MailMessage
+from portal.core.money import Money
 from portal.core.scalars import thaw
 from portal.domain.invoices import booking, taking_back
 from portal.domain.invoices.models import Document
@@ -20,12 +21,15 @@ from portal.domain.invoices.taking_back import Part
 from portal.domain.payments import undoing
 from portal.domain.payments.mails import payment_confirmation, refund_paid
 from portal.domain.payments.models import Payment, PaymentMethodKind
+from portal.domain.payments.provider import ProviderStatus
 from portal.domain.payments.registering import Received, register
-from portal.domain.people.models import Customer, Person
+from portal.domain.people.models import Customer, Person, Staff
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 from tests.domain.invoices.paying import attempt
+from tests.domain.payments.test_applying import report
 from tests.domain.payments.test_several import give_credit, start, use_credit
+from tests.domain.payments.test_starting import start as start_one
 from tests.payments_world import World
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
@@ -40,11 +44,20 @@ def speak(world: World, language: str) -> None:
         db.session.commit()
 
 
-def check(world: World, name: str, language: str, golden: str) -> None:
-    """The one mail of this name, as it is kept in a file."""
+def check(
+    world: World,
+    name: str,
+    language: str,
+    golden: str,
+    *,
+    leads_to: tuple[str, ...] = ("invoice_url", "settings_url"),
+) -> None:
+    """The one mail of this name and language, as it is kept in a file; it links the addresses ``leads_to`` names."""
     with world.scope():
-        mail = db.session.query(MailMessage).filter(MailMessage.name == name).one()
-        assert (mail.category, mail.to, mail.language) == (Category.BILLING, ["emma@example.com"], language)
+        wanted = MailMessage.name == name, MailMessage.language == language
+        mail = db.session.query(MailMessage).filter(*wanted).one()
+        if mail.category is not Category.STAFF:
+            assert (mail.category, mail.to) == (Category.BILLING, ["emma@example.com"])
         values = {
             **thaw(mail.context),
             "envelope": mail_delivery.envelope_of(mail),
@@ -56,10 +69,12 @@ def check(world: World, name: str, language: str, golden: str) -> None:
                 kind: world.app.jinja_env.get_template(f"email/{name}.{kind}").render(values, subject="")
                 for kind in ("subject.txt", "txt", "html")
             }
-    url = values["invoice_url"]
-    assert url.startswith("https://shop.example.test/customer/invoices") and f'href="{url}"' in made["html"]
-    assert f'href="{values["settings_url"]}"' in made["html"]
-    text = re.sub(r"(/customer/invoices/)\S{22}", r"\1…", made["txt"])
+    for each in leads_to:
+        assert (
+            values[each].startswith("https://shop.example.test/") and f'href="{values[each]}"' in made["html"]
+        )
+    text = re.sub(r"(/customer/invoices/|/office/\w+/)\S{22}", r"\1…", made["txt"])
+    text = re.sub(r"(/pay/)\S{44}", r"\1…", text)
     found = f"Subject: {made['subject.txt'].strip()}\n\n{text.strip()}\n"
     kept = GOLDEN / f"{golden}.{language}.txt"
     if os.environ.get("GOLDEN") == "write":
@@ -166,6 +181,36 @@ def test_golden_of_a_correction(world: World, language: str, is_credited: bool) 
         undoing.undo(payment.id, reason="Wrong <b>customer</b>", actor=actor, now=clock.now())
         db.session.commit()
     check(world, "payment_corrected", language, "payment_corrected" + ("_credited" if is_credited else ""))
+
+
+PAYABLE = ("invoice_url", "pay_url")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_debit_that_failed(world: World, language: str) -> None:
+    speak(world, language)
+    payment = start_one(world, world.invoice(), f"saved:{world.mandate()}").payment_id
+    report(world, payment, ProviderStatus.FAILED)
+    check(world, "payment_failed", language, "payment_failed", leads_to=PAYABLE)
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("several", [False, True])
+def test_golden_of_a_chargeback(world: World, language: str, several: bool) -> None:
+    """Of one payment of one invoice, and of two with more than was asked for; and what staff read of it."""
+    speak(world, language)
+    with world.scope():
+        for staff in db.session.query(Staff):
+            staff.language = language
+        db.session.commit()
+    payment = start(world, *[world.invoice() for _ in range(2 if several else 1)]).payment_id
+    arrived = Money(25000 if several else 10000, "EUR")
+    report(world, payment, ProviderStatus.PAID, paid_at=clock.now(), amount=arrived)
+    report(world, payment, ProviderStatus.REVERSED, reversed_at=clock.now(), amount=arrived)
+    kept = "_several" if several else ""
+    leads_to = ("invoice_url",) if several else PAYABLE
+    check(world, "payment_charged_back", language, f"payment_charged_back{kept}", leads_to=leads_to)
+    check(world, "charged_back", language, f"charged_back{kept}", leads_to=("page_url",))
 
 
 def test_money_is_booked_though_nobody_can_be_told(world: World) -> None:

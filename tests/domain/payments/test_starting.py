@@ -411,6 +411,137 @@ class TestSavedMandate:
         assert world.payments() == []
 
 
+class TestPartUnderWay:
+    """Money under way for a part leaves the rest to be paid, and never more than that."""
+
+    @pytest.fixture
+    def under_way(self, world: World) -> Invoice:
+        """€ 100, of which a direct debit of € 30 is under way."""
+        world.change_shop(allow_part_payment=True)
+        invoice = world.invoice()
+        start(world, invoice, f"saved:{world.mandate()}", amount_minor=3000)
+        return invoice
+
+    def test_the_rest_is_offered(self, world: World, under_way: Invoice) -> None:
+        with world.scope():
+            document = db.session.get_one(Document, under_way.id)
+            assert (document.pending_minor, document.list_state) == (3000, ListState.UNPAID)
+            for on_link in (False, True):
+                side = choices.panel(queries_shop(world), document, on_link=on_link)
+                assert not side.is_pending and side.ways
+                assert (side.due_minor, side.under_way_minor) == (7000, 3000)
+
+    @pytest.mark.parametrize("part", [None, 7000, 1])
+    def test_it_is_paid_beside_it(self, world: World, under_way: Invoice, part: int | None) -> None:
+        outcome = start(world, under_way, amount_minor=part, under_way_minor=3000)
+        world.browser().decide(str(outcome.checkout_url), "paid", "before")
+        world.work()
+        assert world.open_minor(under_way) == 10000 - (part or 7000)
+        with clock.frozen(START + timedelta(minutes=2)):
+            world.work()
+        with clock.frozen(START + timedelta(minutes=3)):
+            world.work()
+        assert world.payments() == [PaymentStatus.PAID] * 2
+        assert (world.open_minor(under_way), world.credit()) == (7000 - (part or 7000), 0)
+        world.check_books()
+
+    @pytest.mark.parametrize("part", [7001, 10000, 0, -1])
+    def test_no_more_than_the_rest(self, world: World, under_way: Invoice, part: int) -> None:
+        with pytest.raises(DomainError) as refused:
+            start(world, under_way, amount_minor=part, under_way_minor=3000)
+        assert refused.value.field == "amount" and world.payments() == [PaymentStatus.PENDING]
+
+    @pytest.mark.parametrize(
+        ("seen", "says"), [(0, "part of this"), (2999, "part of this"), (3001, "changed")]
+    )
+    def test_nobody_pays_who_saw_something_else(
+        self, world: World, under_way: Invoice, seen: int, says: str
+    ) -> None:
+        """A second click is from a page that did not know of the first, and would debit another part."""
+        for way in ("ideal", "saved:" + mandate_of(world)):
+            with pytest.raises(Conflict, match=says):
+                start(world, under_way, way, amount_minor=3000, under_way_minor=seen)
+        assert world.payments() == [PaymentStatus.PENDING]
+
+    def test_clicks_at_once_pay_the_rest_once(self, world: World, under_way: Invoice) -> None:
+        mandate, gate = mandate_of(world), threading.Barrier(3)
+        refused: list[DomainError] = []
+
+        def click() -> None:
+            gate.wait()
+            try:
+                start(world, under_way, f"saved:{mandate}", amount_minor=3500, under_way_minor=3000)
+            except DomainError as error:
+                refused.append(error)
+
+        threads = [threading.Thread(target=click) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(world.bank()) == len(world.payments()) == 2 and len(refused) == 2
+        with world.scope():
+            assert db.session.get_one(Document, under_way.id).pending_minor == 6500
+
+    def test_the_same_click_goes_on_to_the_same_page(self, world: World, under_way: Invoice) -> None:
+        first, second = (start(world, under_way, under_way_minor=3000) for _ in range(2))
+        assert first.payment_id == second.payment_id and first.checkout_url == second.checkout_url
+
+    def test_the_rest_is_paid_with_credit(self, world: World, under_way: Invoice) -> None:
+        from tests.domain.payments.test_several import give_credit
+
+        give_credit(world, 9000)
+        for seen, left in ((0, 10000), (3000, 3000)):
+            with world.scope():
+                document = db.session.get_one(Document, under_way.id)
+                wish = choices.wish_for_credit([document], 7000, under_way_minor=seen)
+                try:
+                    starting.pay_with_credit(
+                        world.ids.shop,
+                        wish,
+                        actor=Actor.visitor(),
+                        now=clock.now(),
+                        transaction=partial(database.writing, db.session),
+                    )
+                except Conflict:
+                    assert seen == 0
+            assert world.open_minor(under_way) == left
+        assert world.credit() == 2000
+
+    def test_the_whole_is_open_again_once_it_failed(self, world: World, under_way: Invoice) -> None:
+        world.browser().decide(f"/sandbox/{world.bank()[0].bank_id}", "failed", "before")
+        world.work()
+        with pytest.raises(Conflict, match="changed"):
+            start(world, under_way, under_way_minor=3000)
+        start(world, under_way)
+        assert world.bank()[-1].amount_minor == 10000
+
+    def test_an_attempt_that_became_too_much_is_not_continued(self, world: World) -> None:
+        """An attempt on a part that was given up comes under way after all, beside one on everything."""
+        world.change_shop(allow_part_payment=True)
+        invoice = world.invoice()
+        first = start(world, invoice, "card", amount_minor=3000)
+        cancel(world, first.payment_id)
+        second = start(world, invoice)
+        with world.scope():
+            payment = queries.lock_payment(first.payment_id)
+            for step in (actions.Move.PEND,):
+                actions.move(payment, step, source="asked", actor=Actor.visitor(), now=clock.now())
+            db.session.commit()
+            document = db.session.get_one(Document, invoice.id)
+            side = choices.panel(queries_shop(world), document, on_link=False)
+            assert side.attempt is not None and side.attempt.id == second.payment_id
+            assert not side.may_continue and side.due_minor == 7000
+
+
+def mandate_of(world: World) -> str:
+    """The one saved mandate there is."""
+    from portal.domain.methods.models import PaymentMethod
+
+    with world.scope():
+        return str(db.session.query(PaymentMethod).one().public_id)
+
+
 def queries_shop(world: World) -> Any:
     from portal.domain.shops.queries import get_shop
 

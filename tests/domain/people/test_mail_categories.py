@@ -26,11 +26,21 @@ from portal.domain.collections.instalments import schedule
 from portal.domain.collections.models import PaymentPlan
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.collections.reminding import remind
+from portal.domain.invoices import booking
+from portal.domain.invoices.booking import Share
 from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.mails import invoices_issued
 from portal.domain.methods import mails as method_mails
 from portal.domain.orders.mails import downloads_granted
-from portal.domain.payments.mails import correct, credit_confirmation, payment_confirmation, refund_paid
+from portal.domain.payments.mails import (
+    charged_back,
+    charged_back_for_staff,
+    correct,
+    credit_confirmation,
+    failed,
+    payment_confirmation,
+    refund_paid,
+)
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people import mails
 from portal.domain.people.models import Customer, Invitation, Membership, Person
@@ -90,6 +100,16 @@ class Scene:
         payment = self.payment()
         payment_confirmation(payment, now=START)
         return correct(payment, [make_invoice(self.account.id)], now=START)
+
+    def charged_back_for_staff(self) -> MailMessage | None:
+        invoice = make_invoice(self.account.id)
+        return charged_back_for_staff(self.payment(), [invoice], is_told=True, now=START)[0]
+
+    def failed(self) -> MailMessage | None:
+        payment, document = self.payment(), make_invoice(self.account.id)
+        booking.plan(payment.id, [Share(document.id, 12100)])
+        db.session.flush()
+        return failed(payment, now=START)
 
     def payment(self) -> Payment:
         payment = Payment(
@@ -190,6 +210,11 @@ MAILS: dict[str, Kind] = {
     "credit_note_issued": Kind(Scene.credited, Category.BILLING, Switch.NEW_INVOICE),
     "payment_confirmation": Kind(Scene.confirmation, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "payment_corrected": Kind(Scene.corrected, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
+    "payment_failed": Kind(Scene.failed, Category.BILLING),
+    "payment_charged_back": Kind(
+        lambda s: charged_back(s.payment(), [make_invoice(s.account.id)], now=START), Category.BILLING
+    ),
+    "charged_back": Kind(Scene.charged_back_for_staff, Category.STAFF),
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "refund_paid": Kind(Scene.refund, Category.BILLING, Switch.PAYMENT_CONFIRMATION),

@@ -10,8 +10,9 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 
-from portal.core import locale
+from portal.core import clock, locale
 from portal.core.mail_message import MailState
+from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.domain.invoices.letters import ISSUED, MailOf
 from portal.domain.invoices.models import AllocationState, Document
@@ -71,6 +72,11 @@ def _payment(document: Document, paid: PaidHere, may: bool) -> Event:
             undoing.words(payment.reversed_at or payment.created_at),
             payment.details["undone"]["reason"],
         ]
+    elif payment.status is PaymentStatus.REVERSED and payment.reversed_at is not None:
+        parts.append(_("taken back by the bank on %(date)s", date=_day(payment.reversed_at)))
+    elif payment.fell_through_at is not None:
+        failed = _("failed at the bank on %(date)s", date=_day(payment.fell_through_at))
+        parts += [failed, payment.details.get("reason")]
     elif may and payment.provider == PROVIDER and payment.status is PaymentStatus.PAID:
         address = url_for(
             "office.invoices.undo_payment", public_id=document.public_id, payment_id=payment.public_id
@@ -87,6 +93,10 @@ def _payment(document: Document, paid: PaidHere, may: bool) -> Event:
         tone,
         action,
     )
+
+
+def _day(at: datetime) -> str:
+    return locale.date(clock.today(current_shop().time_zone, at), language(), "medium")
 
 
 def of_credit(document: Document, uses: Iterable[Use]) -> list[Event]:

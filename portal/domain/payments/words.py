@@ -1,0 +1,60 @@
+"""What everybody who may pay a document reads of the payments on it: on its page, with others, and on its link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.core import locale
+from portal.core.templating import language
+from portal.domain.invoices.models import Document
+from portal.domain.payments.models import Payment, PaymentMethodKind
+from portal.domain.payments.queries import shares_of
+
+#: Whole sentences: the names of the ways are titles, and no title stands well in the middle of a sentence.
+STARTED = {
+    PaymentMethodKind.IDEAL: _l("You started an iDEAL payment of %(amount)s."),
+    PaymentMethodKind.CARD: _l("You started a card payment of %(amount)s."),
+    PaymentMethodKind.SEPA: _l("You started a direct debit of %(amount)s."),
+    PaymentMethodKind.TRANSFER: _l("You started a bank transfer of %(amount)s."),
+    PaymentMethodKind.CASH: _l("You started a payment of %(amount)s."),
+}
+
+
+@dataclass(frozen=True)
+class PartPending:
+    """Money under way for a part of a document, beside which the rest, ``rest_minor``, can be paid."""
+
+    rest_minor: int
+    title: str
+    text: str
+
+
+def started(payment: Payment, words: Any = None) -> str:
+    """What was merely started: of how much, and for how many invoices where it is more than one.
+
+    ``words`` hold the amount where they are not to name the way; in the reader's language, as all of this.
+    """
+    amount = locale.money(payment.amount_minor, payment.currency, language())
+    said = str(words or STARTED[payment.method]) % {"amount": amount}
+    count = len(shares_of(payment.id))
+    if count == 1:
+        return said
+    together = _("It is for %(count)s invoices together.", count=count)
+    return f"{said} {together}"
+
+
+def part_pending(document: Document) -> PartPending | None:
+    """What of a document is under way, where that is not all that is open of it."""
+    minor = document.pending_minor
+    if not 0 < minor < document.open_minor:
+        return None
+    amount = locale.money(minor, document.currency, language())
+    return PartPending(
+        rest_minor=document.open_minor - minor,
+        title=_("%(amount)s is under way", amount=amount),
+        text=_("The bank decides within a few days; for that part you need not do anything."),
+    )
