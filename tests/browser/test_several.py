@@ -36,6 +36,7 @@ def test_two_are_ticked_and_paid(demo: Installation, visit: OpenWindow, scripts:
         page.locator("#credit").uncheck()
         assert button.inner_text() != with_credit
         expect(page.locator(".by-credit").first).to_be_hidden()
+        steps.choose(window, "ideal")
         button.click()
         page.wait_for_url("**/sandbox/*")
         steps.decide(window, "paid")
