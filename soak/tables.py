@@ -71,7 +71,11 @@ def _within(source: str, value: ast.expr, words: dict[str, list[str]]) -> Iterat
             yield from _others(source, node.value, words)
         elif isinstance(node, ast.Set | ast.Tuple | ast.List) and not _is_key(node, value):
             for entry in node.elts:
-                yield _cut(source, entry, entry)
+                after = node.elts[node.elts.index(entry) + 1 :]
+                is_pair = isinstance(node, ast.Tuple) and len(node.elts) == 2
+                if not (is_pair and after and isinstance(after[0], ast.Starred)):
+                    # Without the first of such a pair no tuple would be left, only a mistake of grammar.
+                    yield _cut(source, entry, entry)
         elif isinstance(node, ast.Constant) and type(node.value) is int:
             yield _put(source, node, str(node.value + 1), f"{node.value} becomes {node.value + 1}")
 

@@ -85,8 +85,24 @@ def test_a_part_that_breaks_leaves_a_row_and_fails_the_command(
 
 
 def test_a_reference_that_prints_less_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = {b"ours": ({"Total", "€121.00", "Coffee"}, 1), b"hand": ({"Total", "€121.00"}, 1)}
-    monkeypatch.setattr(pdfs, "_words", lambda data: words[data])
-    with pytest.raises(RuntimeError, match="Coffee"):
-        pdfs._same_content(b"ours", b"hand")
-    assert pdfs._same_content(b"ours", b"ours") == 1
+    whole = "Invoice 2026-0001 Coffee beans, a bag of each €60.50 Total €121.00 " * 3
+    prints = {
+        b"ours": whole,
+        b"without a word": whole.replace("Coffee", ""),
+        b"with one more": whole + "Discount",
+        b"another amount": whole.replace("121.00", "121.50"),
+        b"one of three": whole[: len(whole) // 3],
+        b"three times more": whole * 3,
+        b"read as one": whole.replace(" ", ""),
+    }
+    monkeypatch.setattr(pdfs, "_printed", lambda data: (prints[data], 1))
+    for hand in (
+        b"without a word",
+        b"with one more",
+        b"another amount",
+        b"one of three",
+        b"three times more",
+    ):
+        with pytest.raises(RuntimeError, match="differs in"):
+            pdfs._same_content(b"ours", hand)
+    assert pdfs._same_content(b"ours", b"ours") == pdfs._same_content(b"ours", b"read as one") == 1

@@ -197,7 +197,7 @@ def test_pages_of_a_customer(demo: Installation, visit: OpenWindow) -> None:
     window.page.wait_for_url(re.compile(r"/customer/invoices/[\w-]{22}$"))
     invoice = window.path
     window.may_fail.add(f"{invoice}/pay")
-    window.page.evaluate("document.querySelector('input[name=method]').value = 'no-such-way'")
+    window.page.evaluate("document.querySelector('input[name=method]:checked').value = 'no-such-way'")
     steps.press_pay(window)
     walk.look("invoice-refused")
     walk.open(invoice + "/transfer", "invoice-transfer")
@@ -471,7 +471,7 @@ def look_at_decisions(walk: Walk, demo: Installation) -> None:
     """What tickets ask for, and the pages that ask for the words of a decision; nothing is decided."""
     page = walk.page
     plan, cancellation = demo.run("tests.browser.asking").split()[-2:]
-    tickets = {"plan/agree": plan, "cancellation/keep": cancellation}
+    tickets = {"plan/agree": plan, "cancellation/approve": cancellation}
     for type_, step in (("dispute", "dispute/reject"), ("refund_request", "refund/refuse")):
         walk.open(f"/office/tickets?type={type_}", f"office-tickets-{type_}")
         # The oldest is the demo shop's own; younger ones may have been taken back by other walks.

@@ -17,6 +17,7 @@ LIFE = Lifecycle("x", {
     **{(state, Move.END): S.C for state in (S.A, S.B)},
 })
 KEPT = (*ENDED, S.C)
+MORE = (S.A, *ENDED)
 ONE = frozenset({S.A})
 
 def inside():
@@ -41,6 +42,7 @@ def test_every_entry_goes_once_and_every_word_changes(
             "LIFE without S.B",
             "KEPT without *ENDED",
             "KEPT without S.C",
+            "MORE without *ENDED",
             "ONE without S.A",
         ]
     )
