@@ -39,8 +39,9 @@ def log_out(window: Window) -> None:
 
 
 def submit(window: Window) -> None:
-    """The one button of the page's form."""
-    window.page.click("main form button.btn-primary")
+    """The one button of the page's form, and the page that comes of it: a password takes its time to be hashed."""
+    with window.page.expect_navigation():
+        window.page.click("main form button.btn-primary")
 
 
 def register(window: Window, email: str, smtp_server: SmtpService) -> EmailMessage:

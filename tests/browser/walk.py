@@ -64,6 +64,7 @@ class Walk:
     def look(self, name: str) -> None:
         """The page as it is now. A form with its errors is the page, an error in place of the page is not."""
         self.looks += 1
+        self.page.wait_for_load_state()
         if self.status < 400 or self.status == 422:
             self.seen.add(urlsplit(self.page.url).path)
         problems = axe.findings(self.page)

@@ -89,15 +89,16 @@ class Bench:
         """When the worker of these lanes was killed."""
         return [at for killed, at in self.kills if killed == group]
 
-    def strike(self, *group: str, doing: str, after: float) -> None:
+    def strike(self, *group: str, doing: str, after: float, more: Callable[[], None]) -> None:
         """SIGKILL in the middle of a piece of work, so many seconds after it began; again until one hit.
 
-        Workers keep a file while they are at it, so what is left of the dead one's says that it was.
+        Workers keep a file while they are at it, so what is left of the dead one's says that it was. They may
+        be through with everything before this process looks: then ``more`` gives them something to do.
         """
         for _ in range(30):
             pid = self.pid(*group)
             mark = self.folder / f"{doing}-{pid}"
-            self.until(mark.exists, every=0.003, what=f"the beginning of a {doing}")
+            self.until(mark.exists, every=0.003, what=f"the beginning of a {doing}", idle=more)
             time.sleep(after)
             self.kill(*group)
             if mark.exists():
@@ -110,15 +111,23 @@ class Bench:
             jobs.sweep(now=clock.now())
 
     def until(
-        self, happened: Callable[[], bool], *, seconds: float = 30, every: float = 0.05, what: str = "it"
+        self,
+        happened: Callable[[], bool],
+        *,
+        seconds: float = 30,
+        every: float = 0.05,
+        what: str = "it",
+        idle: Callable[[], None] | None = None,
     ) -> None:
-        """Waits while sweeping."""
+        """Waits while sweeping, and calls ``idle`` whenever the workers have nothing left to do."""
         swept = 0.0
 
         def look() -> bool:
             nonlocal swept
             if time.monotonic() - swept > 0.05:
                 self.sweep()
+                if idle is not None and not self.open_rows():
+                    idle()
                 swept = time.monotonic()
             return happened()
 
