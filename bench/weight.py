@@ -21,16 +21,22 @@ KB = 1024
 
 @dataclass
 class Visit:
-    """What one visit of a page fetched: bytes of the bodies over the wire by address, and where they came from."""
+    """What one visit of a page fetched: bytes over the wire by address, and where they came from."""
 
     bodies: dict[str, int] = field(default_factory=dict)
+    heads: dict[str, int] = field(default_factory=dict)
     encodings: dict[str, str] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
 
     @property
     def total(self) -> int:
-        """All bodies."""
+        """All bodies; the bar is about what a page is made of."""
         return sum(self.bodies.values())
+
+    @property
+    def of_heads(self) -> str:
+        """What the headers of the answers come to beside it."""
+        return f"{sum(self.heads.values()) / KB:.1f} KB of headers"
 
 
 def weigh(run: Run) -> list[Row]:
@@ -75,7 +81,7 @@ def weigh(run: Run) -> list[Row]:
                 Bar("at most 45 KB", 45),
                 [first.total / KB],
                 unit="KB",
-                note=f"{len(first.bodies)} files: {kinds}",
+                note=f"{len(first.bodies)} files: {kinds}; beside them {first.of_heads}",
             )
         )
         again = {url: size for url, size in second.bodies.items() if size and _name(url) != "the page"}
@@ -156,6 +162,7 @@ def _visit(context: Any, url: str) -> Visit:
         number = event["requestId"]
         if number in addresses:
             visit.bodies[addresses[number]] = max(0, int(event["encodedDataLength"]) - heads[number])
+            visit.heads[addresses[number]] = heads[number]
 
     devtools.on("Network.responseReceived", answered)
     devtools.on("Network.loadingFinished", finished)

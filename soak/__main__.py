@@ -3,7 +3,8 @@
     make soak [ONLY=kills,faults] [SEED=7]
 
 Each part is a module of `soak/parts` and runs in a process of its own, which is ended after its `SECONDS`. The status
-is 0 when everything held, 1 when something fell short, 2 for a part that there is not.
+is 0 when everything held, 1 when something fell short, 2 for a part that there is not. The seed is that of whatever is
+left to chance: kills, faults, the listener's, the simulation and what is fuzzed. The other parts do the same each time.
 """
 
 from __future__ import annotations
