@@ -4,7 +4,8 @@
 
 Each part is a module of `soak/parts` and runs in a process of its own, which is ended after its `SECONDS`. The status
 is 0 when everything held, 1 when something fell short, 2 for a part that there is not. The seed is that of whatever is
-left to chance: kills, faults, the listener's, the simulation and what is fuzzed. The other parts do the same each time.
+left to chance: kills, faults, the listener's, the simulation, what is fuzzed and which changes are tried. The other
+parts do the same each time.
 """
 
 from __future__ import annotations

@@ -28,14 +28,14 @@ def run(seed: int) -> Part:
     made, survivors = 0, dict[str, str]()
     for group in GROUPS:
         try:
-            mutants = run_mutmut(group)
+            mutants = run_mutmut(group, seed)
         except tools.Missing as missing:
             part.not_run(f"{group.name}: changes to functions", str(missing))
             continue
         tables, kept = _tables(group)
         part.row(
             f"{group.name}: changes that the tests notice",
-            f"{mutants.made} to functions, {len(mutants.survivors)} not noticed;"
+            f"{mutants.made} of {mutants.known} to functions, {len(mutants.survivors)} not noticed;"
             f" {tables} to tables, {len(kept)} not noticed",
         )
         made += mutants.made + tables
