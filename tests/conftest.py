@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -126,6 +127,10 @@ def _stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         ids = stage.put_on_stage()
         _forget_connections()
     database.keep(CAST)
+    # What lives as long as the tests do need not be searched for garbage in each of them.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
     return app, database, ids
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,12 +41,24 @@ class PageClient(FlaskClient):
             check_page(response.get_data(as_text=True), response.request.path)
         return response
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._tokens: dict[object, str] = {}
+
     host = "shop.example.test"
     #: Where it finds a token of its session.
     pages: tuple[str, ...] = ("/", "/customer")
 
     def token(self) -> str:
         """A CSRF token that fits this client's session: a visitor's stands in the footer, else at Log out."""
+        # A test asks for many, and each is a page; a session that changes has another cookie.
+        session = tuple(sorted((str(key), cookie.value) for key, cookie in (self._cookies or {}).items()))
+        known = (self.host, session, int(time.time()) // 600)
+        if known not in self._tokens:
+            self._tokens[known] = self._fetch_token()
+        return self._tokens[known]
+
+    def _fetch_token(self) -> str:
         for path in self.pages:
             # Not by `get`: tests of these pages check them, and most posts of all tests come by here.
             page = super().open(path, base_url=f"https://{self.host}").get_data(as_text=True)

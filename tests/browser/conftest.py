@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from portal.installation.environment import find_program
-from tests.browser.devices import BOTH, CHECKED, CROSSWISE, DESKTOP, Device
+from tests.browser.devices import ALL, BOTH, CHECKED, CROSSWISE, DESKTOP, EVERY, Device
 from tests.browser.installation import Installation
 from tests.browser.window import Window, watch
 from tests.services import SmtpService, unavailable
@@ -74,6 +74,12 @@ crosswise = pytest.mark.parametrize(
     CROSSWISE,
     ids=lambda one: str(one) if isinstance(one, Device) else f"scripts {one}",
 )
+
+
+def on(device: Device) -> pytest.MarkDecorator:
+    """The one screen of a walk in `make test`; every screen in the soak."""
+    return pytest.mark.parametrize("device", EVERY if ALL else [device], ids=str)
+
 
 OpenWindow = Callable[..., Window]
 

@@ -9,26 +9,18 @@ import itertools
 import re
 from email.message import EmailMessage
 
-import pytest
 from flask import Flask
 from playwright.sync_api import expect
 
 from tests.browser import steps
-from tests.browser.conftest import OpenWindow
-from tests.browser.devices import CHECKED, Device
+from tests.browser.conftest import OpenWindow, on
+from tests.browser.devices import DESKTOP, PHONE
 from tests.browser.installation import Installation
 from tests.browser.walk import Walk, not_walked
 from tests.browser.window import Window
 from tests.services import SmtpService
 
 count = itertools.count(1)
-
-
-@pytest.fixture(params=CHECKED, ids=str)
-def device(request: pytest.FixtureRequest) -> Device:
-    """All screens that are to be checked."""
-    chosen: Device = request.param
-    return chosen
 
 
 def log_out(window: Window) -> None:
@@ -54,6 +46,7 @@ def register(window: Window, email: str, smtp_server: SmtpService) -> EmailMessa
     return steps.wait_for_mail(smtp_server, email, "/confirm/")
 
 
+@on(PHONE)
 def test_register_confirm_forget_reset(
     demo: Installation, visit: OpenWindow, smtp_server: SmtpService
 ) -> None:
@@ -114,6 +107,7 @@ def refuse_short_password(walk: Walk, name: str) -> None:
     walk.look(name)
 
 
+@on(DESKTOP)
 def test_somebody_is_let_into_an_account(
     demo: Installation, visit: OpenWindow, smtp_server: SmtpService
 ) -> None:
@@ -153,5 +147,5 @@ def test_a_page_asked_for_before_logging_in_comes_after_it(demo: Installation, v
     window.page.wait_for_url(re.compile(r"/customer/invoices\?status=paid$"))
 
 
-def test_no_page_of_a_mailed_link_was_left_out(app: Flask, device: Device) -> None:
-    assert not not_walked(app, device.name, __file__), "run this whole file"
+def test_no_page_of_a_mailed_link_was_left_out(app: Flask) -> None:
+    assert not not_walked(app, __file__), "run this whole file"

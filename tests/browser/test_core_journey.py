@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import steps
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenWindow, crosswise
 from tests.browser.installation import Installation, invoice_for
 from tests.browser.window import Window
 from tests.services import SmtpService
@@ -16,7 +15,7 @@ from tests.services import SmtpService
 EMMA = "emma@example.com"
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+@crosswise
 def test_pay_what_is_open(
     demo: Installation, visit: OpenWindow, smtp_server: SmtpService, scripts: bool
 ) -> None:

@@ -158,4 +158,4 @@ def test_too_often_is_a_page(own: Installation, open_window: OpenWindow) -> None
 
 
 def test_no_page_of_the_set_up_was_left_out(app: Flask, device: Device) -> None:
-    assert not not_walked(app, device.name, __file__), "run this whole file"
+    assert not not_walked(app, __file__, device), "run this whole file"

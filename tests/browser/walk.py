@@ -10,6 +10,7 @@ from flask import Flask
 from playwright.sync_api import Page, Response
 
 from tests.browser import axe
+from tests.browser.devices import Device
 from tests.browser.window import Window
 
 #: Pages that only the journey of one file leads to; that file's last test calls ``not_walked`` for them.
@@ -110,11 +111,12 @@ def kinds_walked(app: Flask, device: str) -> set[str]:
     return {adapter.match(path)[0] for path in SEEN.get(device, ()) if adapter.test(path)}
 
 
-def not_walked(app: Flask, device: str, file: str) -> set[str]:
-    """Pages that the walks of a file had to look at on a screen and did not."""
+def not_walked(app: Flask, file: str, device: Device | None = None) -> set[str]:
+    """Pages that the walks of a file had to look at on a screen, or on any of them, and did not."""
     own = {endpoint for endpoint, place in ELSEWHERE.items() if place == Path(file).stem}
     assert own, f"nothing in ELSEWHERE is left to {file}"
-    return own - kinds_walked(app, device)
+    screens = [device.name] if device else list(SEEN)
+    return own.difference(*(kinds_walked(app, screen) for screen in screens))
 
 
 # [status, address] of every row of a list that leads somewhere.

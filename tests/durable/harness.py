@@ -25,8 +25,8 @@ from tests.durable.background import in_shop, make_app, make_tables, queue_probe
 from tests.services import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
-#: How many kills a run makes: 20 in `make test`, 200 in the soak.
-KILLS = int(os.environ.get("LOKET_KILLS", "20"))
+#: How many kills a run makes: 12 in `make test`, 200 in the soak.
+KILLS = int(os.environ.get("LOKET_KILLS", "12"))
 MAIL_AND_BILLING = ["mail", "billing"]
 
 
