@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.form import _Auto
+from werkzeug.datastructures import MultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -39,14 +40,23 @@ class PortalForm(FlaskForm):
         csrf_time_limit = None
 
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
-            """Texts as a browser posts them: never JSON, and no files where no field asks for one."""
+            """Texts as a browser posts them: never JSON, and no files where no field asks for one.
+
+            Nothing unfit is in them, whether the form is checked or only shown again.
+            """
             if formdata is not _Auto or (not request.is_json and any(isinstance(f, _FILES) for f in form)):
-                return super().wrap_formdata(form, formdata)
-            return request.form if form.is_submitted() else None
+                return _fit(super().wrap_formdata(form, formdata))
+            return _fit(request.form) if form.is_submitted() else None
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Whether everything fits; a failed check of the token says so in the reader's language."""
         passed = bool(super().validate(extra_validators))
+        for field in self:
+            # What a page of ours sends along unseen has rules of its own.
+            if isinstance(field, HiddenField) or field.errors:
+                continue
+            if any(isinstance(value, Spoilt) for value in field.raw_data or ()):
+                field.errors, passed = [UNFIT], False
         token = self._fields.get("csrf_token")
         if token is not None and token.errors:
             token.errors = [_("This page was open for too long. Nothing was lost: please send it again.")]
@@ -86,18 +96,37 @@ def without_controls(text: str, *, but: str = "") -> str:
     return _UNFIT.sub(lambda found: found[0] if found[0] in but else "", text)
 
 
-class PlainText:
-    """Refuses what no text field may hold: control characters (NUL first of all) beyond line breaks and tabs.
+UNFIT = _l("This contains characters that cannot be used.")
+_BLANKS = "\t\n\r"
 
-    They are left out of the text that is shown again, as no page may hold them either.
+
+class Spoilt(str):
+    """What is left of a text that held unfit characters: to be shown again, and to be refused."""
+
+
+def _fit(sent: Any) -> Any:
+    """What was sent, where every text that held unfit characters is ``Spoilt``."""
+    if not isinstance(sent, MultiDict):
+        return sent
+    return MultiDict([(name, _without_unfit(value)) for name, value in sent.items(multi=True)])
+
+
+def _without_unfit(value: Any) -> Any:
+    plain = without_controls(value, but=_BLANKS) if isinstance(value, str) else value
+    return value if plain == value else Spoilt(plain)
+
+
+class PlainText:
+    """Refuses what no text field may hold: control characters (NUL first of all), and those between blanks and lines
+    where there is one line only. They are left out of what is shown again, as no page may hold them either.
     """
 
     def __call__(self, form: Any, field: Field) -> None:
         text = field.data or ""
-        plain = without_controls(text, but="\t\n\r" if isinstance(field, TextAreaField) else "")
-        if plain != text:
+        plain = text if isinstance(field, TextAreaField) else without_controls(text)
+        if plain != text or isinstance(text, Spoilt):
             field.data = plain
-            raise ValidationError(_l("This contains characters that cannot be used."))
+            raise ValidationError(UNFIT)
 
 
 class TickField(BooleanField):
@@ -138,7 +167,9 @@ class DayField(DateField):
 
 def stripped(value: str | None) -> str | None:
     """Without the blanks around it, as people paste; an uploaded file in place of a text counts as nothing."""
-    return value.strip() if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return Spoilt(value.strip()) if isinstance(value, Spoilt) else value.strip()
 
 
 def searched(longest: int) -> str:
@@ -147,12 +178,8 @@ def searched(longest: int) -> str:
 
 
 def hidden_field(**options: Any) -> Any:
-    """What a page of ours sends along unseen. Whoever sends something else gets that again without its controls."""
-    return HiddenField(filters=[_plain], **options)
-
-
-def _plain(value: Any) -> Any:
-    return without_controls(value) if isinstance(value, str) else value
+    """What a page of ours sends along unseen."""
+    return HiddenField(**options)
 
 
 def text_field(

@@ -16,7 +16,10 @@ from tests.page_client import check_page, parse
 
 #: A refusal of which a trace is kept, and why.
 TRACES = {
-    "auth.login": {"login_events"},  # who tried to log in is kept for the owner of the account
+    # Who tried a password is kept for the owner of the account.
+    "auth.login": {"login_events"},
+    "profile.login_email": {"login_events"},
+    "profile.account_email": {"login_events"},
 }
 #: GETs that write: the ways back that ask the bank (architecture.md), and the bank's own book.
 MAY_WRITE = {"pay.back", "payment_methods.back", "sandbox.returning"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wtforms import BooleanField
+from wtforms import BooleanField, DateTimeLocalField
+from wtforms.validators import Optional
 
 from portal.core import forms
 from portal.core.forms import without_controls
@@ -28,6 +29,22 @@ def test_what_controls_something_is_left_out_of_the_page(
         assert "This contains characters that cannot be used." in answer.text
 
 
+@pytest.mark.parametrize("control", CONTROLS)
+def test_nor_of_a_page_that_is_shown_again_unchecked(client: PageClient, control: str) -> None:
+    class Asked(forms.PortalForm):
+        name = forms.text_field("Name", validators=[])
+        day = DateTimeLocalField("Day", validators=[Optional()])
+        version = forms.hidden_field()
+
+    sent = {"name": f" em{control}ma ", "day": control, "version": f"1{control}"}
+    with client.application.test_request_context("/", method="POST", data=sent):
+        form = Asked(meta={"csrf": False})
+        shown = f"{form.name()}{form.day()}{form.version()}"
+        assert control not in shown and 'value="emma"' in shown and 'value="1"' in shown
+        assert not form.validate()
+        assert set(form.errors) == {"name", "day"}, "what is unseen has rules of its own"
+
+
 def test_line_breaks_stay_where_they_are_meant() -> None:
     assert without_controls("a\r\n\tb\x0bc é\U0001f600", but="\t\n\r") == "a\r\n\tbc é\U0001f600"
     assert without_controls("a\nb") == "ab"
@@ -42,7 +59,7 @@ def test_a_box_is_shown_again_as_itself(client: PageClient) -> None:
     class Ticked(forms.PortalForm):
         agreed = forms.TickField("Agreed")
 
-    with client.application.test_request_context("/", method="POST", data={"agreed": "\x1f"}):
+    with client.application.test_request_context("/", method="POST", data={"agreed": "\x1fon"}):
         shown = Ticked(meta={"csrf": False}).agreed()
     assert 'value="y"' in shown and "checked" in shown and "\x1f" not in shown
 
