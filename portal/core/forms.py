@@ -122,7 +122,7 @@ class PlainText:
     """
 
     def __call__(self, form: Any, field: Field) -> None:
-        text = field.data or ""
+        text = "" if field.data is None else field.data
         plain = text if isinstance(field, TextAreaField) else without_controls(text)
         if plain != text or isinstance(text, Spoilt):
             field.data = plain
