@@ -26,7 +26,7 @@ from portal.domain.notices.models import Audience, Notice, NoticeTarget
 from portal.domain.orders.models import Download, Order, OrderLine, OrderStatus
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people.models import ContactPerson, ContactRole, Customer, CustomerKind, CustomerWord
-from portal.domain.people.words import rows_of
+from portal.domain.people.words import CUSTOMERS
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionStatus
 from portal.domain.tickets.models import AuthorKind, Ticket, TicketAttachment, TicketMessage
@@ -377,7 +377,7 @@ def write_customers(shop_id: int, count: int, *, first: int = 0, **options: Any)
         last = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(customers.c.id), 0)))
         connection.execute(sa.insert(customers), made)
         rows = connection.execute(sa.select(customers).where(customers.c.id > last)).mappings().all()
-        connection.execute(sa.insert(words), [word for row in rows for word in rows_of(row)])
+        connection.execute(sa.insert(words), [word for row in rows for word in CUSTOMERS.rows_of(row)])
     return sorted(row["id"] for row in rows)
 
 

@@ -240,6 +240,8 @@ def _lines(context: dict[str, Any]) -> Table:
         ("FONT", (0, 0), (-1, 0), "bold", 8, 11),
         ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE),
         repeat=1,
+        # As close together as ours, so that as many lines fit on a page.
+        pad=4,
     )
 
 

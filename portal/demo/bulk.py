@@ -36,7 +36,7 @@ from portal.domain.invoices.models import (
 )
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.people.models import Customer, CustomerWord
-from portal.domain.people.words import rows_of
+from portal.domain.people.words import CUSTOMERS
 from portal.domain.shops.models import NumberSeries
 from portal.extensions import db
 
@@ -346,7 +346,7 @@ def _next_id(model: type[Base]) -> int:
 def _insert_customers(rows: list[Row]) -> None:
     """Customers with the words that find them, which the ORM would see to."""
     _insert(Customer, rows)
-    _insert(CustomerWord, [word for row in rows for word in rows_of(row)])
+    _insert(CustomerWord, [word for row in rows for word in CUSTOMERS.rows_of(row)])
 
 
 def _insert(model: type[Base], rows: list[Row]) -> None:

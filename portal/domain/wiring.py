@@ -25,7 +25,8 @@ import portal.domain.people.words
 import portal.domain.subscriptions.models
 import portal.domain.tickets.cancelling
 import portal.domain.tickets.models
-import portal.domain.tickets.plans  # noqa: F401
+import portal.domain.tickets.plans
+import portal.domain.tickets.words  # noqa: F401
 from portal.core.access import Audience
 from portal.core.sections import BadSection, Section
 from portal.core.wiring import Wiring

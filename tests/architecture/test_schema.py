@@ -114,6 +114,34 @@ def _is_text(difference: object) -> bool:
     )
 
 
+def test_words_are_written_for_the_tickets_there_are(empty_app: Flask) -> None:
+    from portal.core.tenancy import shop_scope
+    from portal.domain.tickets.models import TicketWord
+    from portal.extensions import db
+    from tests.cast import put_on_stage
+    from tests.rows import make_ticket
+
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        ids = put_on_stage()
+        with shop_scope(ids.shop):
+            for number in range(2_001):
+                make_ticket(ids.emma_account, subject=f"Ünder {number}", messages=0)
+            make_ticket(ids.emma_account, subject="?!", messages=0)
+            db.session.commit()
+        words = sa.select(TicketWord.__table__).order_by(*TicketWord.__table__.primary_key)
+        with db.engine.connect() as connection:
+            before = connection.execute(words).all()
+        db.session.remove()
+        db.engine.dispose()
+        flask_migrate.downgrade(revision="0017")
+        assert "ticket_words" not in sa.inspect(db.engine).get_table_names()
+        db.engine.dispose()
+        flask_migrate.upgrade()
+        with db.engine.connect() as connection:
+            assert connection.execute(words).all() == before and len(before) == 4_002
+
+
 def test_words_are_written_for_the_customers_there_are(
     empty_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,14 +16,14 @@ from sqlalchemy.orm import aliased
 
 from portal.core.finding import begins
 from portal.core.pagination import Page, keyset
+from portal.core.word_index import BY_ID, FEW, Found
 from portal.domain.invoices import numbers
 from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.invoices.queries import LISTED
 from portal.domain.invoices.staff_list import IN_LIST, Filter, list_documents, newest_first, wanted
-from portal.domain.people import finding
-from portal.domain.people.finding import BY_ID, FEW, Found
 from portal.domain.people.models import Customer
 from portal.domain.people.staff_queries import called
+from portal.domain.people.words import CUSTOMERS
 from portal.domain.shops.models import Mode, NumberSeries
 from portal.extensions import db
 
@@ -73,12 +73,12 @@ class _Search:
 
     def page(self) -> Page[Any]:
         if self.status is Filter.DRAFT:
-            return self._drafts(finding.find(self.text))
+            return self._drafts(CUSTOMERS.find(self.text))
         referred = numbers.of_reference(self.text)
         if referred is not None:
             return self._referred(referred)
         number = numbers.read(self.text)
-        found = finding.find(self.text, others=[self._numbered(), self._placed(), _last(number, self.mode)])
+        found = CUSTOMERS.find(self.text, others=[self._numbered(), self._placed(), _last(number, self.mode)])
         numbered, placed, last = found.others
         if len(numbered) > FEW:
             if number is not None and number.digits and self._is_of_series(number):

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.tables import UTCDateTime
-from portal.domain.people import finding
+from portal.core.word_index import BY_ID
 from portal.domain.people.models import ContactPerson, Customer, Invitation, Membership, Person
+from portal.domain.people.words import CUSTOMERS
 from portal.extensions import db
 
 _NAMES = "INDEXED BY ix_customers_shop_id_name"
@@ -43,7 +44,7 @@ def list_customers(
         Customer.archived_at,
     )
     if search:
-        found = finding.find(search, others=[] if also is None else [also])
+        found = CUSTOMERS.find(search, others=[] if also is None else [also])
         further = [id_ for ids in found.others for id_ in ids]
         if found.is_none and not further:
             return Page([], None, None)
@@ -51,7 +52,7 @@ def list_customers(
         if further:
             wanted.append(Customer.id.in_(further))
         stmt = stmt.where(sa.or_(*wanted))
-        stmt = stmt.with_hint(Customer, _NAMES if found.is_many else finding.BY_ID, "sqlite")
+        stmt = stmt.with_hint(Customer, _NAMES if found.is_many else BY_ID, "sqlite")
     return keyset(db.session, stmt, key_columns=[Customer.name, Customer.id], after=after, before=before)
 
 

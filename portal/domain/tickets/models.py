@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portal.core.finding import LONGEST_WORD
 from portal.core.tables import (
     Base,
     BigId,
@@ -126,6 +127,20 @@ class Ticket(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     last_staff_reply_at: Mapped[datetime | None]
     waits_for_customer: Mapped[bool] = mapped_column(default=False)
     resolved_at: Mapped[datetime | None]
+
+
+class TicketWord(ShopOwned, Base):
+    """A word of a ticket's subject, by which it is found. Kept by ``words`` in step with the ticket."""
+
+    __tablename__ = "ticket_words"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("shop_id", "ticket_id", "word"),
+        sa.Index("ix_ticket_words_word", "shop_id", "word", "ticket_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    ticket_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("tickets.id"))
+    word: Mapped[str] = mapped_column(bytewise(LONGEST_WORD))
 
 
 class TicketMessage(Id, ShopOwned, PublicId, Timestamped, Base):

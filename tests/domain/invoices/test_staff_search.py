@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.core import word_index
 from portal.core.references import format_rf, rf_reference
 from portal.domain.invoices import staff_search
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
 from portal.domain.invoices.staff_search import list_for_staff
-from portal.domain.people import finding
 from portal.domain.shops.models import Mode, NumberSeries
 from portal.extensions import db
 from tests.cast import START, make_invoice
@@ -52,10 +52,10 @@ def begin_series(shop_id: int, last: int) -> None:
     db.session.add(NumberSeries(shop_id=shop_id, mode=Mode.TEST, kind="invoice", year=2026, last_number=last))
 
 
-@pytest.fixture(params=[finding.FEW, 2], ids=["few", "many"])
+@pytest.fixture(params=[word_index.FEW, 2], ids=["few", "many"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """What a search finds is the same whichever way it is looked for."""
-    for module in (finding, staff_search):
+    for module in (word_index, staff_search):
         monkeypatch.setattr(module, "FEW", request.param)
     return int(request.param)
 

@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.core import word_index
 from portal.core.errors import NoShop
 from portal.core.tenancy import shop_scope
-from portal.domain.people import finding, staff_queries
+from portal.domain.people import staff_queries
 from portal.domain.people.models import Customer, CustomerWord
-from portal.domain.people.words import SEARCHED
+from portal.domain.people.words import CUSTOMERS
 from portal.extensions import db
 from tests.cast import START
 from tests.rows import write_customers
@@ -47,11 +48,11 @@ def pages(search: str) -> Iterator[list[str]]:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Few are three, so that the paths of many are walked in a small shop."""
-    monkeypatch.setattr(finding, "FEW", 3)
+    monkeypatch.setattr(word_index, "FEW", 3)
     return 3
 
 
-@pytest.mark.parametrize("name", SEARCHED)
+@pytest.mark.parametrize("name", CUSTOMERS.searched)
 def test_words_follow_each_change(on_stage: Any, ids: Any, name: str) -> None:
     for value in ("Première", "secunda", "secunda", ""):
         with on_stage():
@@ -101,7 +102,7 @@ def test_statements_past_the_mapper_leave_what_is_searched_alone() -> None:
 
     for path in modules():
         for statement in re.findall(r"update\(Customer\)(?:.|\n)*?\.values\(([^)]*)\)", path.read_text()):
-            assert not [name for name in SEARCHED if re.search(rf"\b{name}\s*=", statement)], path
+            assert not [name for name in CUSTOMERS.searched if re.search(rf"\b{name}\s*=", statement)], path
 
 
 def test_each_shop_finds_its_own(on_stage: Any, ids: Any) -> None:
@@ -133,7 +134,7 @@ def test_few_and_many_are_paged_alike_both_ways(
     on_stage: Any, ids: Any, monkeypatch: pytest.MonkeyPatch, search: str, expected: int, many: bool
 ) -> None:
     if many:
-        monkeypatch.setattr(finding, "FEW", 3)
+        monkeypatch.setattr(word_index, "FEW", 3)
     with on_stage():
         write_customers(ids.shop, 26)
         [*shown] = pages(search)
