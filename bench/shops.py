@@ -167,6 +167,14 @@ def _crowd(connection: sa.Connection, invoices: int) -> None:
     """Tickets, notices, drafts, credit notes and payments under way, as many as such a shop has after some years."""
     hundreds = invoices // 100
     _copy(connection, "tickets", TICKETS * hundreds, _TICKETS, "last_message_at", customers=invoices // 10)
+    # The words of their subjects, as the portal keeps them.
+    for word in ("'question'", "substr(subject, length('Question ') + 1)"):
+        connection.execute(
+            sa.text(
+                "INSERT INTO ticket_words (shop_id, ticket_id, word)"
+                f" SELECT shop_id, id, {word} FROM tickets WHERE subject LIKE 'Question %'"
+            )
+        )
     _copy(connection, "notices", NOTICES * hundreds, {"is_active": "i = 0"}, "starts_at")
     crowd = (
         "kind = 'invoice' AND customer_id >= (SELECT min(id) FROM customers WHERE email LIKE 'customer-%')"
