@@ -108,7 +108,8 @@ def _fit(sent: Any) -> Any:
     """What was sent, where every text that held unfit characters is ``Spoilt``."""
     if not isinstance(sent, MultiDict):
         return sent
-    return MultiDict([(name, _without_unfit(value)) for name, value in sent.items(multi=True)])
+    fit = [(name, _without_unfit(value)) for name, value in sent.items(multi=True)]
+    return MultiDict(fit) if any(isinstance(value, Spoilt) for _name, value in fit) else sent
 
 
 def _without_unfit(value: Any) -> Any:
