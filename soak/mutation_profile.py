@@ -1,4 +1,11 @@
-"""hypothesis for the mutation run, as a plugin of pytest: the same few examples each time, and no shrinking."""
+"""What the mutation run asks of pytest, as a plugin: hypothesis without chance, and nothing kept from before the change.
+
+Each change is tried in a fork of a process that has run the tests already.
+"""
+
+from __future__ import annotations
+
+import sys
 
 from hypothesis import Phase, settings
 
@@ -11,3 +18,13 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile("mutation")
+
+
+def pytest_collection_finish() -> None:
+    """Forgets what functions of the portal keep of earlier calls: a changed one would not be asked again."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != "portal":
+            continue
+        for value in list(vars(module).values()):
+            if callable(forget := getattr(value, "cache_clear", None)):
+                forget()

@@ -146,7 +146,7 @@ def from_decimal_string(text: str, currency: str) -> int:
     if match is None:
         raise DomainError(_l("Write an amount with a point and no thousands separators, like 10.00."))
     if len(match[1] or "") > places:
-        raise _too_precise(places, None)
+        raise DomainError(_l("Use at most %(count)s decimals.", count=places))
     minor = int(Decimal(text).scaleb(places))
     if abs(minor) > MAX_MINOR:
         raise _too_large(None)
@@ -261,10 +261,6 @@ def _too_fine(places: int, example: str) -> Any:
 def _example(places: int, locale: str) -> str:
     """How a number is typed here."""
     return str(format_decimal(Decimal("1234.5"), "#,##0.00" if places else "#,##0", locale))
-
-
-def _too_precise(places: int, field: str | None) -> DomainError:
-    return DomainError(_l("Use at most %(count)s decimals.", count=places), field)
 
 
 def _too_large(field: str | None) -> DomainError:

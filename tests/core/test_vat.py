@@ -301,3 +301,7 @@ def test_a_rest_that_is_further_off_is_made_up_for_by_the_largest_line() -> None
     rests = {(S, Decimal(21)): vat.Rest(30, 9)}
     part = compute([line("1", "10"), line("1", "20")], prices_include_vat=False, rests=rests)
     assert figures(part) == (30, 9, 39) and lines_of(part) == [(10, 2, 12), (20, 7, 27)]
+    # The largest wherever it stands.
+    rests = {(S, Decimal(21)): vat.Rest(60, 15)}
+    part = compute([line("1", "10"), line("1", "30"), line("1", "20")], prices_include_vat=False, rests=rests)
+    assert lines_of(part) == [(10, 2, 12), (30, 9, 39), (20, 4, 24)]

@@ -20,6 +20,7 @@ from portal.domain.subscriptions.forecast import (
     bills,
     bills_from,
     completes_on,
+    is_bill_due,
     prepaid_days,
     unused_after,
 )
@@ -74,6 +75,19 @@ def test_one_that_runs_is_billed_period_by_period() -> None:
         (date(2027, 1, 1), date(2027, 1, 31), 3100),
         (date(2027, 2, 1), date(2027, 2, 28), 3100),
     ]
+
+
+def test_a_bill_is_due_from_the_day_after_it_was_to_be_made() -> None:
+    assert not is_bill_due(RUNNING, date(2026, 12, 1))
+    assert is_bill_due(RUNNING, date(2026, 12, 2))
+    assert is_bill_due(TRIAL, date(2026, 11, 16)) and not is_bill_due(TRIAL, date(2026, 11, 15))
+
+
+@pytest.mark.parametrize("status", [SubscriptionStatus.PAUSED, SubscriptionStatus.CANCELLED])
+def test_what_is_not_billed_has_none_that_is_due(status: SubscriptionStatus) -> None:
+    assert not is_bill_due(replace(RUNNING, status=status), date(2027, 12, 1))
+    assert not is_bill_due(replace(RUNNING, status=status, next_billing_on=None), date(2027, 12, 1))
+    assert not is_bill_due(replace(RUNNING, next_billing_on=None), date(2027, 12, 1))
 
 
 @pytest.mark.parametrize(

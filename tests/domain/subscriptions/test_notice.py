@@ -15,7 +15,13 @@ from portal.domain.people.models import CustomerKind
 from portal.domain.subscriptions.cadence import add_months
 from portal.domain.subscriptions.forecast import Standing
 from portal.domain.subscriptions.models import SubscriptionStatus
-from portal.domain.subscriptions.notice import effective_on, is_renewed_tacitly
+from portal.domain.subscriptions.notice import (
+    Right,
+    effective_on,
+    is_renewed_tacitly,
+    last_day_before,
+    right_to_cancel,
+)
 from tests.domain.subscriptions.test_forecast import PAUSED, RUNNING, TRIAL
 
 CONSUMER, BUSINESS = CustomerKind.CONSUMER, CustomerKind.BUSINESS
@@ -108,3 +114,21 @@ def test_the_law_holds_whatever_the_product_says(
         assert found <= add_months(today, 1) and found <= today + timedelta(days=notice)
     else:
         assert found >= today + timedelta(days=notice)
+
+
+def test_the_last_day_is_the_one_before() -> None:
+    assert last_day_before(date(2027, 3, 1)) == date(2027, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("standing", "consumer", "business"),
+    [
+        (RUNNING, Right.ENDLESS, None),
+        (replace(RUNNING, terms=12), None, None),
+        (TRIAL, Right.TRIAL, Right.TRIAL),
+        (replace(TRIAL, terms=12), Right.TRIAL, Right.TRIAL),
+    ],
+)
+def test_what_nobody_may_refuse(standing: Standing, consumer: Right | None, business: Right | None) -> None:
+    assert right_to_cancel(standing, CONSUMER) is consumer
+    assert right_to_cancel(standing, BUSINESS) is business
