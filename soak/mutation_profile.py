@@ -1,4 +1,4 @@
-"""What the mutation run asks of pytest, as a plugin: hypothesis without chance, and nothing kept from before the change.
+"""What the mutation run asks of pytest, as a plugin: hypothesis without chance, and nothing kept from before a change.
 
 Each change is tried in a fork of a process that has run the tests already.
 """
@@ -6,8 +6,11 @@ Each change is tried in a fork of a process that has run the tests already.
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 from hypothesis import Phase, settings
+
+_CACHED = type(cache(lambda: None))
 
 settings.register_profile(
     "mutation",
@@ -26,5 +29,5 @@ def pytest_collection_finish() -> None:
         if name.partition(".")[0] != "portal":
             continue
         for value in list(vars(module).values()):
-            if callable(forget := getattr(value, "cache_clear", None)):
-                forget()
+            if type(value) is _CACHED:
+                value.cache_clear()
