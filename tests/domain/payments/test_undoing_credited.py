@@ -9,7 +9,7 @@ from flask import Flask
 from portal.core.audit import AuditEntry
 from portal.domain.invoices import booking, crediting
 from portal.domain.invoices.booking import Source
-from portal.domain.invoices.models import Badge, CreditEntry, CreditUse, DocumentStatus, ListState
+from portal.domain.invoices.models import Allocation, Badge, CreditEntry, CreditUse, DocumentStatus, ListState
 from portal.domain.payments import statements
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode, Shop
@@ -96,6 +96,62 @@ def test_of_two_payments_of_a_credited_one_the_other_stays_credit(scene: Ids) ->
     assert undo(scene, wrong) == [] and credit(scene.emma_account) == 6100
     assert undo(scene, right) == [] and credit(scene.emma_account) == 0
     assert (document.list_state, document.credited_minor) == (ListState.CREDITED, 12100)
+
+
+def test_each_of_two_notes_is_taken_off_by_itself(scene: Ids) -> None:
+    document = make_invoice(scene.emma_account)
+    payment = by_hand(document, 12100)
+    notes = [note_on(scene, document, 3000), note_on(scene, document, 4000)]
+    assert undo(scene, payment) == [document.id]
+    assert (document.open_minor, document.credited_minor, credit(scene.emma_account)) == (5100, 7000, 0)
+    assert [found.off_minor for note in notes if (found := crediting.get_corrected(note))] == [3000, 4000]
+    assert taken() == [(-3000, notes[0].id), (-4000, notes[1].id)]
+    off = db.session.scalars(sa.select(Allocation.created_at).where(Allocation.credit_note_id.is_not(None)))
+    assert set(off) == {LATER}
+
+
+def test_notes_are_taken_off_as_far_as_is_open_again(scene: Ids) -> None:
+    document = make_invoice(scene.emma_account)
+    wrong, _right = by_hand(document, 6000), by_hand(document, 6100, key="r" * 22)
+    notes = [note_on(scene, document, 5000), note_on(scene, document, 4000)]
+    assert undo(scene, wrong) == []
+    assert (document.open_minor, credit(scene.emma_account)) == (0, 3000)
+    assert taken() == [(-5000, notes[0].id), (-1000, notes[1].id)]
+
+
+def test_a_note_that_nothing_is_taken_off_by_keeps_none_of_the_others_back(scene: Ids) -> None:
+    document, other = make_invoice(scene.emma_account), make_invoice(scene.emma_account)
+    by_hand(document, 6100)
+    source = attempt(scene.emma_account, (document, 6000), (other, 12100))
+    book(source, 18100)
+    first, _second = note_on(scene, document, 6000), note_on(scene, document, 6100)
+    third = note_on(scene, other)
+    booking.reverse_payment(source, now=LATER, actor=ACTOR)
+    assert (document.open_minor, other.open_minor, credit(scene.emma_account)) == (0, 0, 6100)
+    assert taken(CreditUse.REVERSED) == [(-6000, first.id), (-12100, third.id)]
+
+
+def taken(use: CreditUse = CreditUse.UNDONE) -> list[tuple[int, int | None]]:
+    """What was taken of credit, and the note it had come from."""
+    entries = db.session.query(CreditEntry).filter_by(use=use).order_by(CreditEntry.id)
+    return [(each.amount_minor, each.document_id) for each in entries]
+
+
+def test_a_cent_that_was_paid_out_is_a_cent(scene: Ids) -> None:
+    document = make_invoice(scene.emma_account)
+    payment = by_hand(document, 12101)
+    pay_out(scene, document, 1)
+    refused(scene, payment, "paid out or is on its way")
+
+
+def test_a_chargeback_of_what_was_paid_out_entirely_takes_nothing_more(scene: Ids) -> None:
+    document = make_invoice(scene.emma_account)
+    source = attempt(scene.emma_account, (document, 12100))
+    book(source, 12100)
+    note_on(scene, document)
+    pay_out(scene, document, 12100)
+    booking.reverse_payment(source, now=LATER, actor=ACTOR)
+    assert (document.open_minor, credit(scene.emma_account), taken(CreditUse.REVERSED)) == (12100, 0, [])
 
 
 def test_what_was_paid_with_the_credit_of_its_note_reopens(scene: Ids) -> None:
