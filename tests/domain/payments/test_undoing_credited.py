@@ -138,9 +138,9 @@ def taken(use: CreditUse = CreditUse.UNDONE) -> list[tuple[int, int | None]]:
 
 
 def test_a_cent_that_was_paid_out_is_a_cent(scene: Ids) -> None:
-    document = make_invoice(scene.emma_account)
+    document, other = make_invoice(scene.emma_account), make_invoice(scene.emma_account)
     payment = by_hand(document, 12101)
-    pay_out(scene, document, 1)
+    pay_out(scene, other, 1)
     refused(scene, payment, "paid out or is on its way")
 
 
