@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from portal.core import audit
-from portal.domain.invoices.balance import badge, compute_balance, count_documents, find_imbalances, rebalance
+from portal.domain.invoices.balance import (
+    badge,
+    compute_balance,
+    count_documents,
+    documents_settled,
+    find_imbalances,
+    rebalance,
+)
 from portal.domain.invoices.models import (
     Allocation,
     AllocationState,
@@ -104,6 +111,10 @@ def test_a_balance_is_what_the_allocations_say(
         # What was planned or released is no money.
         allocate(document, 1000, AllocationState.PLANNED)
         allocate(document, 1000, AllocationState.RELEASED)
+        allocate(document, 1000, AllocationState.RELEASED, note=note)
+        # What comes after a document is no note on it.
+        fee = make_invoice(ids.emma_account, kind=DocumentKind.COLLECTION_FEE, amount_minor=100)
+        fee.original_id = document.id
         rebalance(document, now=START)
         left = 100 - paid - credited
         assert (document.paid_minor, document.credited_minor) == (paid, credited)
@@ -143,14 +154,53 @@ def test_what_was_never_issued_owes_nothing(on_stage: Stage, ids: Ids, status: D
         document = make_invoice(ids.emma_account)
         document.status = status
         rebalance(document, now=START)
-        assert (document.open_minor, document.list_state) == (0, ListState.UNPAID)
+        assert sums_of(document) == (0, 0, 0, 0, ListState.UNPAID)
         assert document.status is status
 
 
 def test_a_credit_note_owes_nothing(on_stage: Stage, ids: Ids) -> None:
     with on_stage():
         note = make_invoice(ids.emma_account, kind=DocumentKind.CREDIT_NOTE)
-        assert (note.open_minor, note.list_state) == (0, ListState.PAID)
+        assert sums_of(note) == (0, 0, 0, 0, ListState.PAID)
+
+
+def sums_of(document: Document) -> tuple[int, int, int, int, ListState]:
+    """What a document has stored of its balance."""
+    return (
+        document.paid_minor,
+        document.credited_minor,
+        document.pending_minor,
+        document.open_minor,
+        document.list_state,
+    )
+
+
+def test_who_follows_is_told_once_when_something_was_settled(
+    on_stage: Stage, ids: Ids, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[list[int], datetime]] = []
+
+    def hear(documents: list[Document], now: datetime) -> None:
+        told.append(([each.id for each in documents], now))
+
+    monkeypatch.setattr(documents_settled, "_receivers", [hear])
+    with on_stage():
+        nothing = make_invoice(ids.emma_account, amount_minor=0)
+        assert told.pop() == ([nothing.id], START) and not told
+        document = make_invoice(ids.emma_account, amount_minor=100)
+        share = allocate(document, 99, AllocationState.BOOKED)
+        for status in (DocumentStatus.DRAFT, DocumentStatus.OPEN):
+            document.status = status
+            rebalance(document, now=START)
+        assert not told
+        share.amount_minor = 100
+        later = START + timedelta(days=1)
+        rebalance(document, now=later)
+        rebalance(document, now=later)
+        assert told.pop() == ([document.id], later) and not told
+        share.state = AllocationState.RELEASED
+        rebalance(document, now=later)
+        assert document.status is DocumentStatus.OPEN and not told
 
 
 def test_an_invoice_of_nothing_is_settled_when_it_is_issued(on_stage: Stage, ids: Ids) -> None:
