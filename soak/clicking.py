@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -61,6 +62,15 @@ def posts(
         token = visitor.token(page) if signed else ""
         made.append(lambda v=visitor, t=token: v.post_with(t, to or page, data))
     return made
+
+
+def one_by_one(visitors: list[Visitor], page: str, data: dict[str, str]) -> list[Callable[[], Answer]]:
+    """The same of windows that were opened one after the other, each of whose forms has a name of its own."""
+    return [
+        click
+        for visitor in visitors
+        for click in posts([visitor], page, {**data, "key": secrets.token_urlsafe(16)})
+    ]
 
 
 def same(visitor: Visitor, scene: Scene) -> list[Visitor]:

@@ -18,7 +18,7 @@ from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
 from portal.domain.tickets.models import Ticket, TicketType
 from portal.extensions import db
-from soak.clicking import Click, at_once, counted, posts, same, told
+from soak.clicking import Click, at_once, counted, one_by_one, posts, same, told
 from soak.report import Part
 from soak.scene import Scene
 from soak.sections import paid, staff
@@ -52,10 +52,7 @@ def object_to(part: Part, scene: Scene, where: str) -> None:
     """From windows that were opened one by one: one objection."""
     bill = scene.bill()
     page = f"/customer/invoices/{bill.public_id}/dispute"
-    clicks = []
-    for window in same(scene.emma(), scene):
-        key = secrets.token_urlsafe(16)
-        clicks += posts([window], page, {"line": "1", "body": "Never ordered.", "key": key})
+    clicks = one_by_one(same(scene.emma(), scene), page, {"line": "1", "body": "Never ordered."})
     seen, wrong, _ = at_once(clicks)
     wrong += counted(scene, Ticket, Ticket.document_id == bill.id, Ticket.type == TicketType.DISPUTE)
     part.row(f"object to an invoice ({where}): one ticket", told(seen), wrong)
@@ -137,12 +134,9 @@ def pay_out(part: Part, scene: Scene, where: str) -> None:
         ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
         to = f"/office/tickets/{ticket.public_id}/refund/paid"
         db.session.commit()
-    clicks = []
     today = clock.today("Europe/Amsterdam").isoformat()
-    for window in same(clerk, scene):
-        data = {"amount": "49.00", "paid_on": today, "reference": "", "body": "It is on its way."}
-        clicks += posts([window], to, {**data, "key": secrets.token_urlsafe(16)})
-    seen, wrong, _ = at_once(clicks)
+    data = {"amount": "49.00", "paid_on": today, "reference": "", "body": "It is on its way."}
+    seen, wrong, _ = at_once(one_by_one(same(clerk, scene), to, data))
     wrong += counted(
         scene, CreditEntry, CreditEntry.document_id == bill.id, CreditEntry.use == CreditUse.REFUND
     )

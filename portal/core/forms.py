@@ -118,8 +118,8 @@ def _without_unfit(value: Any) -> Any:
 
 
 class PlainText:
-    """Refuses what no text field may hold: control characters (NUL first of all), and those between blanks and lines
-    where there is one line only. They are left out of what is shown again, as no page may hold them either.
+    """Refuses what no text field may hold: control characters (NUL first of all), and tabs and line breaks where there
+    is one line only. They are left out of what is shown again.
     """
 
     def __call__(self, form: Any, field: Field) -> None:
