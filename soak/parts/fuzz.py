@@ -10,9 +10,9 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from soak.fuzzing.targets import Target, as_json, listen, targets_of
 from soak.fuzzing.values import NAMED, Call, json_value, text
 from soak.fuzzing.world import PEOPLE, STAFF, VISITOR, Fuzzed, fuzzed
 from soak.report import Part
-from tests.services import PostgresService
+from soak.services import postgres
 
 SECONDS = 3600
 #: Requests to each rule and method: with a fuzzed body, query, and names in the address.
@@ -50,27 +50,16 @@ def run(seed: int) -> Part:
 def on_database(database: str, seed: int) -> Part:
     """A shop, and an installation that waits for its set-up."""
     part = Part()
-    with tempfile.TemporaryDirectory(prefix="loket-fuzz-") as folder, _server(database) as postgres:
+    with (
+        tempfile.TemporaryDirectory(prefix="loket-fuzz-") as folder,
+        postgres() if database == "PostgreSQL" else nullcontext() as server,
+    ):
         for empty in (False, True):
             where = f"{database}, {'before set-up' if empty else 'the shop'}"
             (Path(folder) / where).mkdir()
-            with fuzzed(Path(folder) / where, postgres, empty=empty) as made:
+            with fuzzed(Path(folder) / where, server, empty=empty) as made:
                 fuzz(part, made, where, seed, setup=empty)
     return part
-
-
-@contextmanager
-def _server(database: str) -> Iterator[PostgresService | None]:
-    if database == "SQLite":
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="loket-fuzz-pg-") as data:
-        service = PostgresService(Path(data))
-        service.start()
-        try:
-            yield service
-        finally:
-            service.stop()
 
 
 def fuzz(part: Part, made: Fuzzed, where: str, seed: int, *, setup: bool) -> None:
