@@ -64,6 +64,28 @@ def test_a_chargeback_waits_for_the_first_document_before_it_holds_another(url: 
             assert {document.open_minor for document in db.session.query(Document)} == {100}
 
 
+def test_a_chargeback_waits_for_the_account_whose_credit_it_takes(url: str, tmp_path: Path) -> None:
+    """Who spends of it at this moment holds the account, and nothing else that the chargeback would wait for."""
+    with staged(url, tmp_path) as (app, ids):
+        with shop_scope(ids.shop):
+            own = cast.make_invoice(ids.emma_account, amount_minor=100)
+            source = attempt(ids.emma_account, (own, 100))
+            book(source, 200)
+            own_id = own.id
+            db.session.commit()
+        reopened: list[int] = []
+        charged_back = threading.Thread(target=charge_back, args=(app, ids.shop, source, reopened))
+        with db.engine.connect() as spender:
+            held = "SELECT id FROM customers WHERE id = :id FOR NO KEY UPDATE"
+            spender.execute(sa.text(held), {"id": ids.emma_account})
+            charged_back.start()
+            wait_until_somebody_waits(app)
+            assert reopened == []
+            spender.rollback()
+        charged_back.join(30)
+        assert reopened == [own_id]
+
+
 def test_a_held_document_is_noticed(url: str, tmp_path: Path) -> None:
     """Or the test above would show nothing."""
     with staged(url, tmp_path) as (_, ids):
