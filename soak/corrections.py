@@ -131,11 +131,17 @@ def pay_out(part: Part, scene: Scene, where: str) -> None:
     page = f"/office/invoices/{bill.public_id}/credit"
     clerk.post(page, all_of_it(clerk, page))
     with scene.portal.scope() as ids:
-        ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
-        to = f"/office/tickets/{ticket.public_id}/refund/paid"
+        make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
+        to = f"/office/invoices/{bill.public_id}/refund"
         db.session.commit()
     today = clock.today("Europe/Amsterdam").isoformat()
-    data = {"amount": "49.00", "paid_on": today, "reference": "", "body": "It is on its way."}
+    data = {
+        "amount": "49.00",
+        "way": "own_bank",
+        "paid_on": today,
+        "reference": "",
+        "body": "It is on its way.",
+    }
     seen, wrong, _ = at_once(one_by_one(same(clerk, scene), to, data))
     wrong += counted(
         scene, CreditEntry, CreditEntry.document_id == bill.id, CreditEntry.use == CreditUse.REFUND

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from portal.core.audit import Actor
 from portal.core.errors import ProviderError
-from portal.domain.payments import actions, queries, registry
+from portal.domain.payments import actions, queries, refunding, registry
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.provider import PaymentProvider, ProviderPayment
 from portal.domain.shops.queries import get_shop
@@ -83,6 +83,8 @@ def settle(asked: Question, answer: ProviderPayment, *, source: str, actor: Acto
     if payment.version != asked.version:
         return False
     actions.apply_provider_status(payment, answer, source=source, actor=actor, now=now)
+    if answer.reference in (None, payment.public_id):
+        refunding.apply_all(payment, answer.refunds, source=source, actor=actor, now=now)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The mails about payments: arrived, failed, charged back or booked by mistake; and about credit used, and refunds."""
+"""The mails about payments: arrived, failed, charged back or booked by mistake; about credit used, and money back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document
 from portal.domain.payments import queries
 from portal.domain.payments.actions import credit_used, payment_failed, payment_paid, payment_reversed
-from portal.domain.payments.models import Payment
+from portal.domain.payments.models import Payment, Refund
+from portal.domain.payments.refunded import where
 from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import Switch, account_language, staff_recipients
@@ -265,32 +266,102 @@ def _relation(payment: Payment) -> str:
     return f"payment:{payment.public_id}"
 
 
-def refund_paid(
-    document: Document, *, amount_minor: int, paid_on: date, reference: str, says: str, now: datetime
-) -> MailMessage | None:
-    """Tells the account that the shop sent money back, unless it switched payment confirmations off.
+def refund_paid(document: Document, refund: Refund, *, now: datetime) -> MailMessage | None:
+    """Tells the account that money is on its way back, unless it switched payment confirmations off.
 
-    None also where there is no address that a mail could go to. ``says`` is the beginning of the shop's own words.
+    None also where there is no address that a mail could go to.
     """
+    said = {"reference": refund.reference, "says": refund.says}
+    return _about_refund("refund_paid", document, refund, said, switch=Switch.PAYMENT_CONFIRMATION, now=now)
+
+
+def refund_came_to_nothing(document: Document, refund: Refund, *, now: datetime) -> MailMessage | None:
+    """Tells the account that money does not come that it was told of. No switch stops it."""
+    return _about_refund("refund_failed", document, refund, {}, switch=None, now=now)
+
+
+def _about_refund(
+    name: str,
+    document: Document,
+    refund: Refund,
+    said: dict[str, Any],
+    *,
+    switch: Switch | None,
+    now: datetime,
+) -> MailMessage | None:
+    shop = get_shop(document.shop_id)
+    language = account_language(get_customer(document.customer_id), shop)
     try:
         return _confirmation(
-            "refund_paid",
+            name,
             document.customer_id,
-            get_shop(document.shop_id),
+            shop,
             [document],
             {
-                "paid_minor": amount_minor,
-                "currency": document.currency,
-                "paid_on": paid_on,
-                "reference": reference,
-                "says": says,
+                "paid_minor": refund.amount_minor,
+                "currency": refund.currency,
+                "paid_on": refund.sent_on,
+                "back_to": _back_to(refund, language),
+                **said,
             },
             related=relation(document),
+            switch=switch,
             now=now,
         )
     except BadAddress:
         log.warning("customer %s has no address that a mail could go to", document.customer_id)
         return None
+
+
+def refund_came_back(
+    document: Document, refund: Refund, *, ticket: str | None, is_told: bool, now: datetime
+) -> list[MailMessage]:
+    """Tells those at the shop who may answer customers that money did not get back to one, and why.
+
+    ``ticket`` is the request, ``is_told`` whether the customer knows.
+    """
+    customer, shop = get_customer(document.customer_id), get_shop(document.shop_id)
+    page = (
+        links.external(shop.id, "office.tickets.show", public_id=ticket)
+        if ticket is not None
+        else links.external(shop.id, "office.invoices.show", public_id=document.public_id)
+    )
+    return [
+        mailer.queue(
+            Mail(
+                name="refund_came_back",
+                category=Category.STAFF,
+                language=language,
+                to=addresses,
+                context={
+                    "shop": shop.name,
+                    "who": customer.company or customer.name,
+                    "numbers": document.number,
+                    "paid_minor": refund.amount_minor,
+                    "currency": refund.currency,
+                    "back_to": _back_to(refund, language),
+                    "failure": refund.failure_reason,
+                    "was_sent": refund.sent_on is not None,
+                    "is_told": is_told,
+                    "has_ticket": ticket is not None,
+                    "page_url": page,
+                    "test_mode": shop.mode is Mode.TEST,
+                },
+                related=relation(document),
+                customer_id=customer.id,
+            ),
+            now=now,
+        )
+        for language, addresses in staff_recipients(shop).items()
+    ]
+
+
+def _back_to(refund: Refund, language: str) -> str | None:
+    """Where the money goes that a provider pays back, in the reader's words; None for what the shop sent itself."""
+    if refund.payment_id is None:
+        return None
+    with force_locale(language):
+        return where(db.session.get_one(Payment, refund.payment_id))
 
 
 def _confirmation(

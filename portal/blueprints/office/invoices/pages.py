@@ -15,13 +15,14 @@ from portal.core import clock
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
-from portal.domain.invoices import crediting, queries, refunded, spending, taking_back
+from portal.domain.invoices import crediting, queries, spending, taking_back
 from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.letters import list_mails
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
+from portal.domain.payments import refunded
 from portal.domain.payments.queries import list_payments_of
 from portal.domain.tickets.models import DisputeStatus
 from portal.domain.tickets.staff_queries import list_disputes
@@ -118,6 +119,8 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         and not document.pending_minor
         and not found.is_credit_note
         and not is_disputed(document),
+        # There is credit to pay out, of this invoice or another.
+        "is_returnable": may and is_invoice and found.credit_minor > 0,
         "is_issued": found.is_issued,
         # What was credited whole is not offered to be credited again.
         "has_left": document.total_minor > 0
