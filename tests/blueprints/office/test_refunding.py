@@ -89,7 +89,7 @@ def test_the_invoice_leads_there_and_the_provider_comes_first(desk: Desk) -> Non
     page = desk.saskia.get(desk.page)
     (chosen,) = [e for e in find_all(parse(page.text), "option") if "selected" in e.attrib]
     assert chosen.attrib["value"] == desk.payment
-    assert "Through the payment provider to iDEAL | Wero, NL20 •••• 4567, at most € 50.00" in text(page)
+    assert "iDEAL | Wero, NL20 •••• 4567, at most € 50.00" in text(page)
     assert fields(page)["amount"] == "50.00" and fields(page)["paid_on"] == "2026-11-01"
 
 

@@ -102,7 +102,7 @@ def _request_of(document: Document) -> refunds.RequestOf | None:
 def _way(each: Returnable) -> str:
     return str(
         _(
-            "Through the payment provider to %(account)s, at most %(amount)s",
+            "%(account)s, at most %(amount)s",
             account=where(each.payment),
             amount=locale.money(each.most_minor, each.payment.currency, language()),
         )
