@@ -13,7 +13,7 @@ from portal.domain.collections.models import PaymentPlan
 from portal.domain.invoices import editing
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentKind
-from portal.domain.payments.models import Payment, PaymentStatus
+from portal.domain.payments.models import Payment, PaymentStatus, Refund
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
 from portal.domain.tickets.models import Ticket, TicketType
@@ -149,6 +149,25 @@ def pay_out(part: Part, scene: Scene, where: str) -> None:
     part.row(f"pay credit out ({where}): taken once", told(seen), wrong)
 
 
+def pay_back(part: Part, scene: Scene, where: str) -> None:
+    """The same by the provider of its payment: half of the windows ask for one part, half for another."""
+    bill, clerk = paid(scene), staff(scene)
+    page = f"/office/invoices/{bill.public_id}/credit"
+    clerk.post(page, all_of_it(clerk, page))
+    (payment,) = scene.payments(bill)
+    to = f"/office/invoices/{bill.public_id}/refund"
+    windows = same(clerk, scene)
+    data = {"way": payment.public_id, "paid_on": "", "reference": "", "body": "It is on its way."}
+    clicks = one_by_one(windows[::2], to, {**data, "amount": "20.00"})
+    clicks += one_by_one(windows[1::2], to, {**data, "amount": "30.00"})
+    seen, wrong, _ = at_once(clicks)
+    with scene.portal.scope():
+        made = sum(each.amount_minor for each in db.session.query(Refund).filter_by(payment_id=payment.id))
+    if not 0 < made <= payment.received_minor or payment.received_minor - made >= 2_000:
+        wrong.append(f"{made} of {payment.received_minor} goes back")
+    part.row(f"pay back by the provider ({where}): all of it and no more", told(seen), wrong)
+
+
 def all_of_it(clerk: Visitor, page: str) -> dict[str, str]:
     """What confirms a note on all of an invoice, as the page that asks has it."""
     chosen = {"everything": "y", "note": "", "told": ""}
@@ -164,5 +183,5 @@ def traces(scene: Scene, event: str, id_: int) -> list[str]:
 
 
 CLICKED: tuple[Click, ...] = (
-    pay_parts, object_to, ask_for_a_plan, finalise, credit, undo, pay_out,
+    pay_parts, object_to, ask_for_a_plan, finalise, credit, undo, pay_out, pay_back,
 )  # fmt: skip
