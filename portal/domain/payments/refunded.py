@@ -14,7 +14,8 @@ from portal.core import clock, locale
 from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.domain.invoices.models import CreditEntry, CreditUse
-from portal.domain.payments.models import Payment, Refund, RefundStatus
+from portal.domain.payments.models import Payment, Refund
+from portal.domain.payments.states import TAKES
 from portal.extensions import db
 
 
@@ -46,7 +47,7 @@ class Refunded:
             said.append(_("paid on %(date)s", date=locale.date(self.day, language(), "medium")))
         if refund.reference:
             said.append(_("reference %(reference)s", reference=refund.reference))
-        if refund.status is RefundStatus.FAILED:
+        if refund.status not in TAKES:
             said.append(_("The amount is credit again"))
             if for_staff and refund.failure_reason:
                 said.append(refund.failure_reason)

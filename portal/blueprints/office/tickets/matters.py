@@ -19,7 +19,6 @@ from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
 from portal.domain.invoices import ledger
 from portal.domain.payments import refunded, refunding
-from portal.domain.payments.models import RefundStatus
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.subscriptions.models import ChangeKind
@@ -259,7 +258,7 @@ def _paid_out(ticket: Any) -> list[tuple[str, str | None]]:
                 _("Status"),
                 str(refund.status.label) if each.payment is not None else None,
             ),
-            (_("Reason"), refund.failure_reason or None if refund.status is RefundStatus.FAILED else None),
+            (_("Reason"), refund.failure_reason or None),
         ]
     return facts
 
