@@ -29,7 +29,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("sent_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("reference", sa.String(140), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("failure_reason", sa.String(200), nullable=False, server_default=""))
-        batch_op.alter_column("reason", new_column_name="says", existing_type=sa.String(500))
+        batch_op.add_column(sa.Column("is_told", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.alter_column("reason", new_column_name="says", existing_type=sa.String(500), type_=sa.Text())
         batch_op.create_foreign_key("fk_refunds_ticket_id_tickets", "tickets", ["ticket_id"], ["id"])
         batch_op.create_index("ix_refunds_ticket_id", ["ticket_id"])
         batch_op.create_index("ix_refunds_status", ["shop_id", "status", "created_at"])
@@ -83,6 +85,7 @@ def _write_rows() -> None:
                     sent_on=date.fromisoformat(said["paid_on"]) if said.get("paid_on") else None,
                     reference=said.get("reference") or "",
                     failure_reason="",
+                    is_told=True,
                 )
             )
             (refund_id,) = made.inserted_primary_key
@@ -94,12 +97,15 @@ def downgrade() -> None:
     by_hand = sa.text("SELECT id FROM refunds WHERE payment_id IS NULL")
     op.execute(f"UPDATE credit_entries SET refund_id = NULL WHERE refund_id IN ({by_hand})")
     op.execute("DELETE FROM refunds WHERE payment_id IS NULL")
+    op.execute("UPDATE refunds SET says = ''")
     op.drop_index("ix_credit_entries_refund_id", "credit_entries")
     with op.batch_alter_table("refunds") as batch_op:
         batch_op.drop_index("ix_refunds_status")
         batch_op.drop_index("ix_refunds_ticket_id")
         batch_op.drop_constraint("fk_refunds_ticket_id_tickets", type_="foreignkey")
-        batch_op.alter_column("says", new_column_name="reason", existing_type=sa.String(500))
+        batch_op.alter_column("says", new_column_name="reason", existing_type=sa.Text(), type_=sa.String(500))
+        batch_op.drop_column("asked_at")
+        batch_op.drop_column("is_told")
         batch_op.drop_column("failure_reason")
         batch_op.drop_column("reference")
         batch_op.drop_column("sent_on")

@@ -46,6 +46,8 @@ payment_failed = signals.signal("payment_failed")
 payment_reversed = signals.signal("payment_reversed")
 #: The same, with the ``account`` whose credit it was, the ``documents`` it paid, the ``amount_minor`` and ``now``.
 credit_used = signals.signal("credit_used")
+#: The same, with the ``mismatch``, of what somebody of the shop must look at.
+payment_marked = signals.signal("payment_marked")
 
 STARTED_BEFORE = _l("A payment for this was started before. Continue it, or start again.")
 UNDER_WAY = _l("A payment for this is under way. You cannot start another one until it is decided.")
@@ -392,6 +394,7 @@ def mark(payment: Payment, mismatch: str, *, source: str, actor: Actor, now: dat
     db.session.flush()
     _note(payment, source=source, now=now, detail=said)
     audit.record("payment.mismatch", payment, actor=actor, now=now, source=source, **said)
+    payment_marked.send(payment=payment, mismatch=mismatch, now=now)
 
 
 def _take_details(payment: Payment, answer: ProviderPayment) -> None:

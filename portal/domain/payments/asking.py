@@ -79,7 +79,8 @@ def question(payment: Payment) -> Question:
 
 def settle(asked: Question, answer: ProviderPayment, *, source: str, actor: Actor, now: datetime) -> bool:
     """Applies an answer in the caller's transaction; False when the payment moved since the question."""
-    payment = queries.lock_payment(asked.payment_id)
+    lock = refunding.lock_payment if answer.refunds else queries.lock_payment
+    payment = lock(asked.payment_id)
     if payment.version != asked.version:
         return False
     actions.apply_provider_status(payment, answer, source=source, actor=actor, now=now)

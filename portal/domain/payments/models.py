@@ -181,8 +181,10 @@ class Refund(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
     idempotency_key: Mapped[str] = mapped_column(sa.String(64))
     status: Mapped[RefundStatus] = mapped_column(word(RefundStatus), default=RefundStatus.QUEUED)
     says: Mapped[str] = mapped_column(
-        sa.String(500), default="", doc="What the customer reads in the mail about it."
+        sa.Text, default="", doc="What the customer reads in the mail about it."
     )
+    is_told: Mapped[bool] = mapped_column(default=False, doc="The customer knows that it is on its way.")
+    asked_at: Mapped[datetime | None]
     reference: Mapped[str] = mapped_column(
         sa.String(140), default="", doc="Of what the shop sent by itself, to find it by."
     )

@@ -7,16 +7,20 @@ the same money never goes twice, and one that does not arrive gives it back.
 | --- | --- | --- | --- | --- |
 | – | the shop writes down what it sent | done | taken | the customer |
 | – | the shop has a provider pay back | queued | taken | nobody yet |
-| queued | the provider takes the order | as it says there | – | the customer, once |
-| queued | the provider refuses the order | failed | given back | the shop |
-| queued, pending | done there | done | – | – |
+| queued | the provider takes the order, and lets it wait | queued | – | nobody yet |
+| queued | under way there | pending | – | the customer, once |
+| queued | the provider refuses the order, or the payment was charged back | failed | given back | the shop |
+| queued, pending | done there | done | – | the customer, once |
 | queued, pending, done | came to nothing there | failed | given back | the shop; the customer, if told before |
 | queued, pending | cancelled there | cancelled | given back | the same |
-| failed, cancelled | reported as under way or done | as it was | – | marked for the shop |
-| – | the provider reports one that is none of ours | – | – | marked for the shop |
+| failed, cancelled | reported as under way or done | as it was | – | the shop, by a mark |
+| – | the provider reports one that is none of ours | – | – | the shop, by a mark |
 
 A report that was overtaken changes nothing: every status is only left forwards. What an order was answered with may be
 lost, so the provider is asked for an order of ours before one is given: see ``refunding_jobs``.
+
+Credit that comes back was perhaps that of a credit note whose invoice was charged back meanwhile, and is open again
+although it was credited: then the note is taken off that invoice, as the chargeback would have done.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ from portal.domain.payments import actions, queries, registry
 from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
 from portal.domain.payments.provider import ProviderRefund
 from portal.domain.payments.registering import EARLIEST
-from portal.domain.payments.states import REACHED_BY, REFUND, TAKES
+from portal.domain.payments.states import REACHED_BY, REFUND, TAKES, UNDER_WAY
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
 from portal.extensions import db
@@ -47,12 +51,11 @@ from portal.extensions import db
 SEND = "payments.refund"
 
 LONGEST_REFERENCE = 140
-LONGEST_SAYS = 500
 LONGEST_FAILURE = 200
 
 #: Sent inside the transaction once the money of a refund is on its way: with it, its ``document``, ``actor``, ``now``.
 refund_sent = signals.signal("refund_sent")
-#: The same for one that came to nothing, with ``was_sent``: whether the other signal came before.
+#: The same for one that came to nothing.
 refund_failed = signals.signal("refund_failed")
 
 
@@ -113,13 +116,24 @@ def list_returnable(document: Document, shop: Shop, credit_minor: int) -> list[R
         )
         .order_by(Payment.id.desc())
     )
-    found = [Returnable(payment, min(int(left), credit_minor)) for payment, left in rows]
+    found = [
+        Returnable(payment, min(int(left) - _unknown_minor(payment), credit_minor)) for payment, left in rows
+    ]
     return [each for each in found if each.most_minor > 0]
 
 
 def find_by_key(document_id: int, key: str) -> Refund | None:
     """The refund that a form on a document made, if it was sent before."""
     return db.session.scalar(sa.select(Refund).where(Refund.idempotency_key == _key(document_id, key)))
+
+
+def find_known(document_id: int, order: Order) -> Refund | None:
+    """The same for an order: ``Conflict`` where that form was sent with another amount or another way before."""
+    known = find_by_key(document_id, order.key)
+    wanted = None if isinstance(order.way, ByHand) else order.way.payment_id
+    if known is not None and (known.amount_minor, known.payment_id) != (order.amount_minor, wanted):
+        raise Conflict(_l("This form was sent before, with something else in it. Look what was paid back."))
+    return known
 
 
 def hold(document: Document, way: ByHand | ThroughProvider) -> None:
@@ -141,7 +155,7 @@ def make(document: Document, order: Order, *, shop: Shop, actor: Actor, now: dat
     For staff who may change invoices, after ``hold``. Raises ``DomainError`` for an amount or a day that cannot be, and
     ``Conflict`` for a payment that cannot go back by its provider any more.
     """
-    known = find_by_key(document.id, order.key)
+    known = find_known(document.id, order)
     if known is not None:
         return known
     check(document, order, shop=shop, now=now)
@@ -154,7 +168,7 @@ def make(document: Document, order: Order, *, shop: Shop, actor: Actor, now: dat
         amount_minor=order.amount_minor,
         idempotency_key=_key(document.id, order.key),
         status=RefundStatus.DONE if is_by_hand else RefundStatus.QUEUED,
-        says=order.says[:LONGEST_SAYS],
+        says=order.says,
         created_at=now,
     )
     if isinstance(order.way, ByHand):
@@ -169,7 +183,7 @@ def make(document: Document, order: Order, *, shop: Shop, actor: Actor, now: dat
         actor=actor,
         document_id=document.id,
         refund_id=refund.id,
-        **({"ticket_id": order.ticket_id} if order.ticket_id is not None else {}),
+        **_told(order),
     )
     said = {"amount_minor": order.amount_minor, "payment_id": refund.payment_id}
     audit.record(f"refund.{refund.status.value}", refund, actor=actor, now=now, **said)
@@ -178,6 +192,14 @@ def make(document: Document, order: Order, *, shop: Shop, actor: Actor, now: dat
     else:
         outbox.repeat(SEND, {"refund_id": refund.id}, key=refund.public_id, now=now)
     return refund
+
+
+def _told(order: Order) -> dict[str, Any]:
+    """What the audit entry of the ledger's row says beside the row."""
+    said: dict[str, Any] = {} if order.ticket_id is None else {"ticket_id": order.ticket_id}
+    if isinstance(order.way, ByHand):
+        said |= {"paid_on": order.way.sent_on.isoformat(), "reference": order.way.reference}
+    return said
 
 
 def check(document: Document, order: Order, *, shop: Shop, now: datetime) -> None:
@@ -208,11 +230,19 @@ def check(document: Document, order: Order, *, shop: Shop, now: datetime) -> Non
         raise DomainError(_l("That is more than is left of this payment."), "amount")
 
 
+def lock_payment(payment_id: int) -> Payment:
+    """A payment whose refunds are to be moved, with everything locked that one that fails may change."""
+    payment = db.session.get_one(Payment, payment_id)
+    account = actions.source_of(payment).account
+    booking.lock_credit([account.customer_id])
+    return queries.lock_payment(payment_id, beside=booking.list_noted_and_open(account))
+
+
 def lock_refund(refund_id: int) -> Refund:
     """A refund, fresh and held, with its payment and what that may change held before it."""
     refund = db.session.get_one(Refund, refund_id)
     if refund.payment_id is not None:
-        queries.lock_payment(refund.payment_id)
+        lock_payment(refund.payment_id)
     return db.session.scalars(
         sa.select(Refund)
         .where(Refund.id == refund_id)
@@ -247,7 +277,7 @@ def apply(refund: Refund, answer: ProviderRefund, *, source: str, actor: Actor, 
         fail(refund, reported, answer.failure_reason or "", source=source, actor=actor, now=now)
         return
     _move(refund, reported, source=source, actor=actor, now=now)
-    if refund.sent_on is None:
+    if refund.sent_on is None and reported is not RefundStatus.QUEUED:
         refund.sent_on = clock.today(get_shop(refund.shop_id).time_zone, now)
         refund_sent.send(refund=refund, document=document_of(refund), actor=actor, now=now)
 
@@ -260,8 +290,9 @@ def fail(
         return
     refund.failure_reason = reason[:LONGEST_FAILURE]
     document = document_of(refund)
+    account = ledger.account_of(document)
     ledger.write(
-        ledger.account_of(document),
+        account,
         refund.amount_minor,
         CreditUse.REFUND_RETURNED,
         now=now,
@@ -269,9 +300,8 @@ def fail(
         document_id=document.id,
         refund_id=refund.id,
     )
-    refund_failed.send(
-        refund=refund, document=document, was_sent=refund.sent_on is not None, actor=actor, now=now
-    )
+    booking.settle_notes(account, booking.list_noted_and_open(account), now=now, actor=actor)
+    refund_failed.send(refund=refund, document=document, actor=actor, now=now)
 
 
 def _move(refund: Refund, reached: RefundStatus, *, source: str, actor: Actor, now: datetime) -> bool:
@@ -329,10 +359,17 @@ def find_among(refunds: Iterable[Refund], answer: ProviderRefund) -> Refund | No
     )
 
 
-def is_under_way(ticket_id: int) -> bool:
-    """Whether money is on its way to its provider for a request, so that nobody may refuse that meanwhile."""
-    queued = sa.select(Refund.id).where(Refund.ticket_id == ticket_id, Refund.status == RefundStatus.QUEUED)
-    return db.session.scalar(queued.limit(1)) is not None
+def find_under_way(ticket_id: int) -> Refund | None:
+    """The refund that is on its way for a request, so that nobody may refuse that meanwhile; the newest."""
+    found = sa.select(Refund).where(Refund.ticket_id == ticket_id, Refund.status.in_(UNDER_WAY))
+    return db.session.scalar(found.order_by(Refund.id.desc()).limit(1))
+
+
+def is_charged_back(refund: Refund) -> bool:
+    """Whether its customer's bank took the payment back, so that nothing is to be paid back any more."""
+    if refund.payment_id is None:
+        return False
+    return db.session.get_one(Payment, refund.payment_id).status is PaymentStatus.REVERSED
 
 
 def document_of(refund: Refund) -> Document:
@@ -351,6 +388,12 @@ def _refunded_minor(payment_id: Any) -> sa.ScalarSelect[int]:
         .correlate(Payment)
         .scalar_subquery()
     )
+
+
+def _unknown_minor(payment: Payment) -> int:
+    """What the provider reported as paid back of a payment and is none of ours."""
+    marks = payment.details.get("marks", [])
+    return sum(each["reported_minor"] for each in marks if each["mismatch"] == "unknown_refund")
 
 
 def _key(document_id: int, key: str) -> str:

@@ -5,9 +5,9 @@ the same money never goes twice. How it goes, and what becomes of it, is ``payme
 
 | the money | the request | who is told |
 | --- | --- | --- |
-| is to be paid by a provider | is answered, and under review | nobody yet |
-| is on its way: sent by hand, or taken by the provider | resolved | the customer |
-| came to nothing | open again | the shop; the customer, if told before |
+| is to be paid by a provider | is answered, and under review; nothing else is decided meanwhile | nobody yet |
+| is on its way: sent by hand, or by the provider | resolved, unless the customer wrote since | the customer |
+| came to nothing | open again | the shop; the customer, if told before and nobody's bank took it back |
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from portal.domain.tickets.models import AuthorKind, Ticket, TicketMessage, Tick
 from portal.domain.tickets.states import RUNNING, Move
 from portal.extensions import db
 
+UNDER_WAY = _l("Money for this request is on its way already. Please look again.")
+
 
 @dataclass(frozen=True)
 class Credit:
@@ -68,7 +70,7 @@ def pay_out(document_id: int, wanted: Order, *, shop: Shop, author: Author, now:
     """
     document = db.session.get_one(Document, document_id)
     refunding.hold(document, wanted.way)
-    known = refunding.find_by_key(document_id, wanted.key)
+    known = refunding.find_known(document_id, wanted)
     if known is not None:
         return known
     if not wanted.says.strip():
@@ -78,10 +80,13 @@ def pay_out(document_id: int, wanted: Order, *, shop: Shop, author: Author, now:
         is_asked = ticket.type is TicketType.REFUND_REQUEST and ticket.document_id == document_id
         if not is_asked or ticket.status not in RUNNING:
             raise Conflict(_l("This ticket was decided already. Please look again."))
+        if refunding.find_under_way(ticket.id) is not None:
+            raise Conflict(UNDER_WAY)
     refunding.check(document, wanted, shop=shop, now=now)
     if wanted.ticket_id is not None:
         answer_silently(wanted.ticket_id, Said(wanted.says, key=wanted.key), author=author, now=now)
-    order = replace(wanted, says=mails.excerpt(wanted.says))
+    # The whole of it stands in the conversation; without one the mail is all that the customer gets.
+    order = wanted if wanted.ticket_id is None else replace(wanted, says=mails.excerpt(wanted.says))
     return refunding.make(document, order, shop=shop, actor=of_staff(author), now=now)
 
 
@@ -89,24 +94,40 @@ def pay_out(document_id: int, wanted: Order, *, shop: Shop, author: Author, now:
 def tell_sent(*, refund: Refund, document: Document, actor: Actor, now: datetime) -> None:
     """The money is on its way: the request is resolved, and the customer is told."""
     told = refund_paid(document, refund, now=now)
-    if refund.ticket_id is None:
-        return
-    ticket = lock_ticket(refund.ticket_id)
-    if ticket.status in RUNNING:
-        end_by_itself(ticket.id, Move.RESOLVE, actor=actor, now=now)
-    if told is None:
-        # Whoever switched the mails about payments off still asked something, and reads the answer.
-        mails.answered(ticket, _last_answer(ticket), now=now)
+    if refund.ticket_id is not None:
+        ticket = lock_ticket(refund.ticket_id)
+        answer = _last_answer(ticket)
+        if told is None:
+            # Whoever switched the mails about payments off still asked something, and reads the answer.
+            told = mails.answered(ticket, answer, now=now)
+        if ticket.status in RUNNING and not _is_written_since(ticket, answer):
+            end_by_itself(ticket.id, Move.RESOLVE, actor=actor, now=now)
+    refund.is_told = told is not None
 
 
 @refund_failed.connect
-def tell_failed(*, refund: Refund, document: Document, was_sent: bool, actor: Actor, now: datetime) -> None:
+def tell_failed(*, refund: Refund, document: Document, actor: Actor, now: datetime) -> None:
     """It came to nothing: the shop has to do something, and the customer is told if they wait for the money."""
     ticket = None
     if refund.ticket_id is not None:
         ticket = open_again_by_itself(refund.ticket_id, actor=actor, now=now)
-    is_told = was_sent and refund_came_to_nothing(document, refund, now=now) is not None
+    # Who has the money back already, by a chargeback, waits for nothing.
+    is_told = (
+        refund.is_told
+        and not refunding.is_charged_back(refund)
+        and refund_came_to_nothing(document, refund, now=now) is not None
+    )
     refund_came_back(document, refund, ticket=ticket.public_id if ticket else None, is_told=is_told, now=now)
+
+
+def _is_written_since(ticket: Ticket, answer: TicketMessage) -> bool:
+    """Whether the customer wrote after an answer: then somebody has to read that first."""
+    since = sa.select(TicketMessage.id).where(
+        TicketMessage.ticket_id == ticket.id,
+        TicketMessage.author_kind == AuthorKind.CUSTOMER,
+        TicketMessage.id > answer.id,
+    )
+    return db.session.scalar(since.limit(1)) is not None
 
 
 def _last_answer(ticket: Ticket) -> TicketMessage:

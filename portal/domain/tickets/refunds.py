@@ -244,7 +244,7 @@ def refuse_refund(ticket_id: int, message: str, *, author: Author, now: datetime
     ticket = lock_ticket(ticket_id)
     if ticket.type is not TicketType.REFUND_REQUEST or ticket.status not in RUNNING:
         raise Conflict(_l("This ticket was decided already. Please look again."))
-    if refunding.is_under_way(ticket.id):
+    if refunding.find_under_way(ticket.id) is not None:
         raise Conflict(_l("Money is on its way for this request, so it cannot be refused now."))
     answer(ticket.id, Said(message), author=author, now=now)
     return change_status(ticket.id, Move.REJECT, author=author, now=now)

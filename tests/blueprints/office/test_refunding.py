@@ -150,16 +150,18 @@ def test_what_cannot_be_is_refused(desk: Desk, values: dict[str, str], words: st
 def test_a_request_that_runs_is_answered_wherever_somebody_comes_from(world: World, login: Any) -> None:
     with clock.frozen(START):
         desk = Desk(world, login, asked=True)
-        page = desk.saskia.get(desk.page)
-        assert "it stands in the conversation" in text(page)
+        asked = desk.saskia.get(desk.page)
+        assert asked.location == f"{desk.page}?ticket={desk.ticket}", "the address says what the form answers"
+        desk.page = asked.location
+        assert "it stands in the conversation" in text(desk.saskia.get(desk.page))
         assert desk.send().location == f"/office/tickets/{desk.ticket}"
         shown = text(desk.saskia.get(f"/office/tickets/{desk.ticket}"))
-        assert "The payment provider has the order." in shown and "Refuse…" not in shown
+        assert "The order waits for the payment provider" in shown and "Refuse…" not in shown
         assert "Paid back € 50.00 To iDEAL | Wero, NL20 •••• 4567 Status Queued" in shown
         world.work()
         with world.scope():
             assert db.session.query(Ticket).one().status is TicketStatus.RESOLVED
-        assert desk.saskia.get(f"{desk.page}?ticket={desk.ticket}").status_code == 303
+        assert desk.saskia.get(desk.page).status_code == 303
 
 
 def test_a_request_about_another_invoice_is_not_found(desk: Desk) -> None:
@@ -225,3 +227,12 @@ def test_a_live_shop_pays_nothing_back_by_the_test_bank(desk: Desk) -> None:
     desk.world.change_shop(mode=Mode.LIVE)
     page = desk.saskia.get(desk.page)
     assert page.status_code == 200 and desk.payment not in page.text
+
+
+def test_a_page_that_was_shown_before_a_colleague_paid_is_refused(world: World, login: Any) -> None:
+    with clock.frozen(START):
+        desk = Desk(world, login, asked=True)
+        desk.page = desk.saskia.get(desk.page).location
+        assert desk.send(way="own_bank", amount="20.00").status_code == 303
+        late = desk.send(way="own_bank", amount="20.00", key="m" * 22)
+        assert late.status_code == 409 and "decided already" in text(late) and len(desk.refunds()) == 1

@@ -22,14 +22,14 @@ from portal.core.outbox import OutboxRow, OutboxState
 from portal.domain.invoices import ledger
 from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document
-from portal.domain.payments import refunded, refunding
+from portal.domain.payments import asking, refunded, refunding
 from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
 from portal.domain.payments.provider import ProviderRefund
 from portal.domain.payments.provider import RefundStatus as Reported
 from portal.domain.payments.refunding import ByHand, Order, ThroughProvider
 from portal.domain.payments.states import REFUND, TAKES, UNDER_WAY, RefundMove
-from portal.domain.people.models import Customer, Staff
-from portal.domain.shops.models import Shop
+from portal.domain.people.models import Customer, Person, Staff
+from portal.domain.shops.models import Mode, Shop
 from portal.domain.tickets import actions, paying_out, refunds
 from portal.domain.tickets.models import Ticket, TicketMessage, TicketStatus, TicketType
 from portal.extensions import db
@@ -264,9 +264,9 @@ def scene_rows(scene: Scene) -> tuple[Shop, Document]:
 def test_a_bank_that_refuses_gives_the_credit_back(scene: Scene) -> None:
     scene.order()
     with scene.world.scope():
-        # Charged back at the bank a moment before; the shop does not know yet.
-        row = book.get_payment(scene.bank_id)
-        book.decide(row, Decision.CHARGE_BACK, Notice.NEVER, now=START, later=timedelta(0))
+        # Paid back on the bank's own pages a moment before; the shop does not know yet.
+        made = {"id": "sbr_x", "key": "x", "minor": 9000, "reference": "x", "status": "done"}
+        book.get_payment(scene.bank_id).refunds = [made]
         db.session.commit()
     scene.world.work()
     assert (scene.status(), scene.entries()) == ([R.FAILED], [-10000, 10000])
@@ -369,8 +369,7 @@ def test_while_an_order_waits_its_request_cannot_be_refused(scene: Scene) -> Non
 def test_what_somebody_closed_meanwhile_stays_closed(scene: Scene) -> None:
     scene.order()
     with scene.world.scope():
-        saskia = db.session.get_one(Staff, scene.world.ids.saskia)
-        actions.change_status(scene.ticket_id, actions.Move.CLOSE, author=saskia, now=START)
+        db.session.get_one(Ticket, scene.ticket_id).status = TicketStatus.CLOSED
         db.session.commit()
     scene.world.work()
     assert (scene.ticket(), scene.mails()) == (TicketStatus.CLOSED, ["refund_paid"])
@@ -430,8 +429,9 @@ def test_reports_in_any_order(scene: Scene, said: tuple[Reported, ...]) -> None:
     reached, is_marked = REPORTS[said]
     assert scene.status() == [reached]
     assert sum(scene.entries()) == (-10000 if reached in TAKES else 0)
+    sent = Reported.PENDING in said or Reported.DONE in said
     assert scene.mails().count("refund_paid") == (
-        said[0] in (Reported.QUEUED, Reported.PENDING, Reported.DONE)
+        sent and said[0] not in (Reported.FAILED, Reported.CANCELLED)
     )
     assert ("refund_came_back" in scene.mails()) == (reached not in TAKES)
     assert marks(scene) == (["contradicting_refund"] if is_marked else [])
@@ -481,3 +481,190 @@ def test_by_hand_it_is_done_at_once(scene: Scene) -> None:
         )
         db.session.commit()
     assert scene.entries() == [-100]
+
+
+def charge_back(scene: Scene, *, shop_knows: bool = True) -> None:
+    """At the bank; the shop hears of it, or not yet."""
+    with scene.world.scope():
+        row = book.get_payment(scene.bank_id)
+        notice = Notice.BEFORE if shop_knows else Notice.NEVER
+        book.decide(row, Decision.CHARGE_BACK, notice, now=START, later=timedelta(0))
+        db.session.commit()
+
+
+def webhook(scene: Scene) -> None:
+    """The bank's message alone, without a worker that would also send orders."""
+    with scene.world.scope():
+        question = asking.question(db.session.get_one(Payment, scene.payment_id))
+        db.session.rollback()
+    answer = question.ask()
+    with scene.world.scope():
+        asking.settle(question, answer, source="webhook", actor=Actor.provider("sandbox"), now=START)
+        db.session.commit()
+
+
+def owed(scene: Scene) -> tuple[int, int, str]:
+    """What is open of the invoice, the customer's credit, and how the invoice is shown."""
+    credit = scene.world.credit()
+    with scene.world.scope():
+        document = db.session.get_one(Document, scene.invoice.id)
+        return document.open_minor, credit, document.list_state.value
+
+
+def test_charged_back_and_then_failed_it_is_as_if_it_had_never_been_sent(scene: Scene) -> None:
+    """The bank gave the money back, the note took the invoice back: nothing is owed, and nothing is credit."""
+    scene.order()
+    scene.world.work()
+    charge_back(scene)
+    scene.world.work()
+    assert owed(scene)[:2] == (10000, 0), "the customer has it twice as long as the refund may arrive"
+    reported(scene, Reported.FAILED, provider_ref=scene.refund().provider_ref)
+    assert owed(scene) == (0, 0, "credited")
+    assert "refund_failed" not in scene.mails(), "who has the money waits for none"
+    with scene.world.scope():
+        mail = db.session.query(MailMessage).filter(MailMessage.name == "refund_came_back").one()
+        assert mail.context["is_charged_back"] and not mail.context["is_told"]
+
+
+def test_failed_and_then_charged_back_comes_to_the_same(scene: Scene) -> None:
+    scene.order()
+    scene.world.work()
+    scene.at_bank(Decision.FAIL_REFUND)
+    charge_back(scene)
+    scene.world.work()
+    assert owed(scene) == (0, 0, "credited")
+
+
+def test_what_is_known_to_be_charged_back_is_not_ordered(scene: Scene) -> None:
+    scene.order()
+    charge_back(scene, shop_knows=False)
+    webhook(scene)
+    calls: list[str] = []
+
+    def listen(request: HttpRequest) -> HttpResponse:
+        calls.append(request.method)
+        return client.over_http(request)
+
+    scene.world.app.config["SANDBOX_TRANSPORT"] = listen
+    scene.world.work()
+    scene.world.app.config["SANDBOX_TRANSPORT"] = client.over_http
+    assert scene.status() == [R.FAILED] and "POST" not in calls and scene.bank() == []
+    assert owed(scene) == (0, 0, "credited")
+
+
+def test_while_one_is_under_way_nothing_else_is_decided_of_its_request(scene: Scene) -> None:
+    scene.order(4000)
+    with pytest.raises(Conflict, match="on its way already"):
+        scene.order(1000, key="m")
+    with scene.world.scope():
+        saskia = db.session.get_one(Staff, scene.world.ids.saskia)
+        for move in (actions.Move.REJECT, actions.Move.RESOLVE, actions.Move.CLOSE):
+            with pytest.raises(Conflict, match="resolved by that"):
+                actions.change_status(scene.ticket_id, move, author=saskia, now=START)
+    scene.world.work()
+    assert (scene.ticket(), scene.status()) == (TicketStatus.RESOLVED, [R.PENDING])
+
+
+def test_what_the_customer_wrote_meanwhile_is_read_first(scene: Scene) -> None:
+    scene.order()
+    with scene.world.scope():
+        emma = db.session.get_one(Person, scene.world.ids.emma)
+        actions.reply(scene.ticket_id, actions.Said("Wait, that card is closed."), author=emma, now=START)
+        db.session.commit()
+    scene.world.work()
+    assert scene.ticket() is TicketStatus.IN_REVIEW and "refund_paid" in scene.mails()
+
+
+def test_the_same_form_with_something_else_in_it_is_refused(scene: Scene) -> None:
+    scene.order(4000, ticket=False)
+    with pytest.raises(Conflict, match="sent before"):
+        scene.order(5000, ticket=False)
+    assert scene.entries() == [-4000]
+
+
+def test_who_was_told_nothing_is_not_told_that_it_failed(scene: Scene) -> None:
+    with scene.world.scope():
+        db.session.get_one(Customer, scene.world.ids.emma_account).mail_payment_confirmation = False
+        db.session.commit()
+    scene.order(ticket=False)
+    scene.world.work()
+    assert scene.mails() == [] and not scene.refund().is_told
+    scene.at_bank(Decision.FAIL_REFUND)
+    assert scene.mails() == ["refund_came_back"]
+
+
+def test_without_a_request_the_mail_has_every_word(scene: Scene) -> None:
+    words = "It is on its way. " * 60
+    with scene.world.scope():
+        order = Order(amount_minor=100, way=ByHand(sent_on=START.date()), says=words, key="w" * 22)
+        shop, saskia = scene_rows(scene)[0], db.session.get_one(Staff, scene.world.ids.saskia)
+        paying_out.pay_out(scene.invoice.id, order, shop=shop, author=saskia, now=START)
+        db.session.commit()
+        assert db.session.query(MailMessage).one().context["says"] == words
+
+
+def test_what_arrived_may_still_come_back_and_is_asked_about(scene: Scene) -> None:
+    """Its message is lost."""
+    scene.order()
+    scene.world.work()
+    later(scene, 5)
+    later(scene, 20)
+    assert scene.status() == [R.DONE]
+    with scene.world.scope():
+        row = book.get_payment(scene.bank_id)
+        book.decide(row, Decision.FAIL_REFUND, Notice.NEVER, now=START, later=timedelta(0))
+        db.session.commit()
+    later(scene, 60)
+    assert scene.status() == [R.DONE], "asked once a day"
+    later(scene, 60 * 26)
+    assert scene.status() == [R.FAILED]
+
+
+def test_a_shop_that_went_live_leaves_it(scene: Scene) -> None:
+    scene.order()
+    scene.world.change_shop(mode=Mode.LIVE)
+    scene.world.work()
+    later(scene, 30)
+    with scene.world.scope():
+        row = db.session.query(OutboxRow).filter(OutboxRow.job == refunding.SEND).one()
+        assert row.state is OutboxState.DONE
+    assert scene.status() == [R.QUEUED] and scene.bank() == []
+
+
+def test_what_was_paid_back_elsewhere_does_not_go_back_again(scene: Scene) -> None:
+    reported_elsewhere = ProviderRefund(
+        provider_ref="re_1", amount=Money(9000, "EUR"), status=Reported.DONE, reference=None
+    )
+    with scene.world.scope():
+        payment = refunding.lock_payment(scene.payment_id)
+        said = {"source": "webhook", "actor": Actor.provider("sandbox"), "now": START}
+        refunding.apply_all(payment, (reported_elsewhere,), **said)  # type: ignore[arg-type]
+        db.session.commit()
+        shop, document = scene_rows(scene)
+        assert [each.most_minor for each in refunding.list_returnable(document, shop, 10000)] == [1000]
+    assert scene.mails() == ["payment_marked"]
+
+
+def test_a_report_that_was_overtaken_is_asked_for_again(scene: Scene) -> None:
+    """While the question is on its way the provider's own message moves the refund."""
+    scene.order()
+    scene.world.work()
+    asked = []
+
+    def overtaken(request: HttpRequest) -> HttpResponse:
+        answer = client.over_http(request)
+        if not asked:
+            asked.append(answer)
+            reported(scene, Reported.DONE, provider_ref=scene.refund().provider_ref)
+            reported(scene, Reported.FAILED, provider_ref=scene.refund().provider_ref)
+        return answer
+
+    scene.world.app.config["SANDBOX_TRANSPORT"] = overtaken
+    with scene.world.scope():
+        outbox.repeat(
+            refunding.SEND, {"refund_id": scene.refund().id}, key=scene.refund().public_id, now=START
+        )
+        db.session.commit()
+    scene.world.work()
+    scene.world.app.config["SANDBOX_TRANSPORT"] = client.over_http
+    assert scene.status() == [R.FAILED] and marks(scene) == []

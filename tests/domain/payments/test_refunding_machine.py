@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 
-from portal.domain.invoices.models import Allocation, AllocationState, Document
+from portal.domain.invoices.models import Allocation, AllocationState, Document, ListState
 from portal.domain.payments import refunding
 from portal.domain.payments.models import Refund, RefundStatus
 from portal.domain.payments.refunding import ByHand, Order
@@ -90,6 +90,8 @@ class BooksWithRefunds(Books):
         for document in self.documents:
             taken_back = self.noted.get(document.id, 0)
             assert document.open_minor <= document.total_minor - taken_back + self.out()
+            if document.total_minor == taken_back > 0 and self.out() == 0:
+                assert document.list_state is ListState.CREDITED
 
 
 @pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")

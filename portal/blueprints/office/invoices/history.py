@@ -17,7 +17,7 @@ from portal.core.templating import language
 from portal.domain.invoices.letters import ISSUED, MailOf
 from portal.domain.invoices.models import AllocationState, Document
 from portal.domain.invoices.spending import Use
-from portal.domain.payments import undoing
+from portal.domain.payments import undoing, words
 from portal.domain.payments.models import PaymentStatus
 from portal.domain.payments.queries import PaidHere
 from portal.domain.payments.refunded import Refunded
@@ -82,6 +82,8 @@ def _payment(document: Document, paid: PaidHere, may: bool) -> Event:
             "office.invoices.undo_payment", public_id=document.public_id, payment_id=payment.public_id
         )
         action = (_("Take payment back…"), address)
+    if (mark := payment.details.get("mismatch")) is not None:
+        parts.append(words.MARKS[mark["mismatch"]])
     return Event(
         icon,
         str(payment.method.label),

@@ -53,8 +53,14 @@ def refund(public_id: str) -> ResponseReturnValue:
         if ticket is not None
         else url_for("office.invoices.show", public_id=public_id)
     )
-    if ticket is not None and not ticket.is_running and request.method == "GET":
-        return redirect(here, 303)
+    if request.method == "GET" and ticket is not None:
+        if not ticket.is_running:
+            return redirect(here, 303)
+        if "ticket" not in request.args:
+            # The address says which request the form answers, whatever runs by the time it is sent.
+            return redirect(
+                url_for("office.invoices.refund", public_id=public_id, ticket=ticket.public_id), 303
+            )
     ways, status = refunding.list_returnable(document, shop, found.credit_minor), 200
     form = RefundForm([(each.payment.public_id, _way(each)) for each in ways])
     credit = paying_out.credit_about(document.id)
@@ -90,10 +96,13 @@ def refund(public_id: str) -> ResponseReturnValue:
 
 
 def _request_of(document: Document) -> refunds.RequestOf | None:
-    """The request that somebody came from, or else the one that runs; ``NotFound`` for one that is not of it."""
+    """The request that somebody came from, or else the one that runs; ``NotFound`` for one that is not of it.
+
+    A form without one was shown while none ran, and answers none.
+    """
     wanted = request.args.get("ticket", "")
     if not wanted:
-        return refunds.find_running_request(document.id)
+        return refunds.find_running_request(document.id) if request.method == "GET" else None
     if not _TICKET.fullmatch(wanted):
         abort(404)
     return refunds.get_request(document.id, wanted)

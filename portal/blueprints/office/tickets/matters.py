@@ -210,13 +210,13 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     ).one()
     # A request that was answered by money and opened again by a reply.
     paid_out = _paid_out(ticket) if count else []
-    is_under_way = bool(count) and refunding.is_under_way(ticket.id)
+    under_way = refunding.find_under_way(ticket.id) if count else None
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE):
-        if credit > 0:
+        if credit > 0 and under_way is None:
             ways.append(_refund_way(ticket))
         ways.append(_credit_way(ticket))
-    if staff.can(StaffPermission.TICKETS_WRITE) and not is_under_way:
+    if staff.can(StaffPermission.TICKETS_WRITE) and under_way is None:
         ways.append(Way(_("Refuse…"), _to(ticket, "refuse_refund"), "circle-x"))
     return Matter(
         _("Refund"),
@@ -228,7 +228,9 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
             (_("Credit in all"), _money(credit, ticket.document_currency) if credit > 0 else None),
         ),
         _("The payment provider has the order. This ticket is resolved once the money is on its way.")
-        if is_under_way
+        if under_way is not None and under_way.provider_ref is not None
+        else _("The order waits for the payment provider, which is asked every quarter of an hour.")
+        if under_way is not None
         else _(
             "“Pay money back…” has the payment provider send it, or writes down what you sent from your own bank. "
             "It takes the customer’s credit, so that the same money does not go twice."
@@ -240,7 +242,7 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         ),
         tuple(ways),
         # Nobody is refused without a reason; a request of which the money went out is resolved by that.
-        takes_over=(Move.REJECT,),
+        takes_over=(Move.REJECT,) if under_way is None else ENDING,
     )
 
 

@@ -476,7 +476,7 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
     address, saskia = desk.address("pay_out", ticket), login("saskia")
     asked = saskia.get(address)
     fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(asked.text), "input")[1:]}
-    assert fields["amount"] == "49.00" and "Je geld is onderweg naar je terug." in text(asked)
+    assert fields["amount"] == "49.00" and "Je geld is onderweg terug naar jou." in text(asked)
     data = {**DATA, "amount": "50.00"}
     too_much = saskia.send(address, data)
     assert too_much.status_code == 422 and "Make a credit note first" in text(too_much)
