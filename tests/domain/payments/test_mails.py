@@ -19,8 +19,9 @@ from portal.core.scalars import thaw
 from portal.domain.invoices import booking, taking_back
 from portal.domain.invoices.models import Document
 from portal.domain.invoices.taking_back import Part
-from portal.domain.payments import undoing
+from portal.domain.payments import undoing, words
 from portal.domain.payments.mails import (
+    marked,
     payment_confirmation,
     refund_came_back,
     refund_came_to_nothing,
@@ -38,6 +39,7 @@ from tests.domain.payments.test_several import give_credit, start, use_credit
 from tests.domain.payments.test_starting import start as start_one
 from tests.payments_world import World
 
+PAYMENTS = Path(__file__).resolve().parents[3] / "portal" / "domain" / "payments"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
 
 
@@ -184,6 +186,27 @@ def test_golden_of_a_refund_by_its_provider(world: World, language: str, ending:
     golden = "refund_paid_by_provider" if ending == "sent" else name
     leads_to = ("invoice_url", "settings_url") if ending == "sent" else ("invoice_url",)
     check(world, name, language, golden, leads_to=leads_to)
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_payment_to_look_at(world: World, language: str) -> None:
+    browser, invoice = world.browser(), world.invoice(12100)
+    browser.decide(browser.pay(invoice), "paid", "before")
+    world.work()
+    with world.scope():
+        for one in db.session.query(Staff):
+            one.language = language
+        marked(db.session.query(Payment).one(), mismatch="unknown_refund", now=clock.now())
+        db.session.commit()
+    check(world, "payment_marked", language, "payment_marked", leads_to=("page_url",))
+
+
+def test_every_mark_has_words() -> None:
+    """Those that the code makes are those that people can read."""
+    made = set()
+    for file in ("actions.py", "refunding.py"):
+        made |= set(re.findall(r'mark\(\s*payment,\s*"(\w+)"', (PAYMENTS / file).read_text()))
+    assert made == set(words.MARKS)
 
 
 @pytest.mark.parametrize("ending", ["refused", "came back"])

@@ -38,6 +38,7 @@ from portal.domain.payments.mails import (
     correct,
     credit_confirmation,
     failed,
+    marked,
     payment_confirmation,
     refund_came_back,
     refund_came_to_nothing,
@@ -227,6 +228,9 @@ MAILS: dict[str, Kind] = {
         lambda s: charged_back(s.payment(), [make_invoice(s.account.id)], now=START), Category.BILLING
     ),
     "charged_back": Kind(Scene.charged_back_for_staff, Category.STAFF),
+    "payment_marked": Kind(
+        lambda s: marked(s.payment(), mismatch="wrong_amount", now=START)[0], Category.STAFF
+    ),
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "refund_paid": Kind(Scene.refund, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
