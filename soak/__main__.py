@@ -71,6 +71,8 @@ def run_all(wanted: list[str], seed: int, *, whole: bool) -> int:
         "again": f"make soak SEED={seed}" + ("" if whole else f" ONLY={','.join(wanted)}"),
     }
     print(f"soak of {facts['commit']}, seed {seed}", flush=True)
+    # Who stops the soak stops its part too, which is in a group of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     done: dict[str, Part] = {}
     for name in wanted:
         print(f"{name}:", flush=True)

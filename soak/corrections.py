@@ -13,7 +13,7 @@ from portal.domain.collections.models import PaymentPlan
 from portal.domain.invoices import editing
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentKind
-from portal.domain.payments.models import Payment, PaymentStatus
+from portal.domain.payments.models import Payment, PaymentStatus, Refund
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Shop
 from portal.domain.tickets.models import Ticket, TicketType
@@ -131,16 +131,41 @@ def pay_out(part: Part, scene: Scene, where: str) -> None:
     page = f"/office/invoices/{bill.public_id}/credit"
     clerk.post(page, all_of_it(clerk, page))
     with scene.portal.scope() as ids:
-        ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
-        to = f"/office/tickets/{ticket.public_id}/refund/paid"
+        make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
+        to = f"/office/invoices/{bill.public_id}/refund"
         db.session.commit()
     today = clock.today("Europe/Amsterdam").isoformat()
-    data = {"amount": "49.00", "paid_on": today, "reference": "", "body": "It is on its way."}
+    data = {
+        "amount": "49.00",
+        "way": "own_bank",
+        "paid_on": today,
+        "reference": "",
+        "body": "It is on its way.",
+    }
     seen, wrong, _ = at_once(one_by_one(same(clerk, scene), to, data))
     wrong += counted(
         scene, CreditEntry, CreditEntry.document_id == bill.id, CreditEntry.use == CreditUse.REFUND
     )
     part.row(f"pay credit out ({where}): taken once", told(seen), wrong)
+
+
+def pay_back(part: Part, scene: Scene, where: str) -> None:
+    """The same by the provider of its payment: half of the windows ask for one part, half for another."""
+    bill, clerk = paid(scene), staff(scene)
+    page = f"/office/invoices/{bill.public_id}/credit"
+    clerk.post(page, all_of_it(clerk, page))
+    (payment,) = scene.payments(bill)
+    to = f"/office/invoices/{bill.public_id}/refund"
+    windows = same(clerk, scene)
+    data = {"way": payment.public_id, "paid_on": "", "reference": "", "body": "It is on its way."}
+    clicks = one_by_one(windows[::2], to, {**data, "amount": "20.00"})
+    clicks += one_by_one(windows[1::2], to, {**data, "amount": "30.00"})
+    seen, wrong, _ = at_once(clicks)
+    with scene.portal.scope():
+        made = sum(each.amount_minor for each in db.session.query(Refund).filter_by(payment_id=payment.id))
+    if not 0 < made <= payment.received_minor or payment.received_minor - made >= 2_000:
+        wrong.append(f"{made} of {payment.received_minor} goes back")
+    part.row(f"pay back by the provider ({where}): all of it and no more", told(seen), wrong)
 
 
 def all_of_it(clerk: Visitor, page: str) -> dict[str, str]:
@@ -158,5 +183,5 @@ def traces(scene: Scene, event: str, id_: int) -> list[str]:
 
 
 CLICKED: tuple[Click, ...] = (
-    pay_parts, object_to, ask_for_a_plan, finalise, credit, undo, pay_out,
+    pay_parts, object_to, ask_for_a_plan, finalise, credit, undo, pay_out, pay_back,
 )  # fmt: skip

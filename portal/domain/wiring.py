@@ -17,6 +17,7 @@ import portal.domain.orders.actions
 import portal.domain.orders.models
 import portal.domain.payments.jobs
 import portal.domain.payments.mails
+import portal.domain.payments.refunding_jobs
 import portal.domain.payments.saving_jobs
 import portal.domain.payments.statement_jobs
 import portal.domain.people.forgetting
@@ -25,6 +26,7 @@ import portal.domain.people.words
 import portal.domain.subscriptions.models
 import portal.domain.tickets.cancelling
 import portal.domain.tickets.models
+import portal.domain.tickets.paying_out
 import portal.domain.tickets.plans
 import portal.domain.tickets.words  # noqa: F401
 from portal.core.access import Audience

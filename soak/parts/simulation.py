@@ -1,4 +1,4 @@
-"""Money moved about at random for longer than in `make test`: paid, charged back, credited and spent, in any order.
+"""Money moved about at random for longer than in `make test`: paid, charged back, credited, spent and sent back.
 
 Whatever happened, no cent is lost, made or counted twice. The chances come from the soak's seed.
 """
@@ -14,7 +14,10 @@ from soak.suite import run_tests
 SECONDS = 1800
 #: Sequences of up to so many steps; eighteen times what `make test` does.
 SEQUENCES, STEPS = 300, 30
-MACHINE = "tests/domain/invoices/test_booking_machine.py"
+MACHINES = (
+    "tests/domain/invoices/test_booking_machine.py",
+    "tests/domain/payments/test_refunding_machine.py",
+)
 
 
 def run(seed: int) -> Part:
@@ -24,7 +27,7 @@ def run(seed: int) -> Part:
             place = Path(folder) / database
             place.mkdir()
             result = run_tests(
-                [MACHINE, f"--hypothesis-seed={seed}"],
+                [*MACHINES, f"--hypothesis-seed={seed}"],
                 place,
                 LOKET_BOOKS=f"{SEQUENCES},{STEPS}",
                 LOKET_TEST_DATABASE=database,
@@ -32,7 +35,7 @@ def run(seed: int) -> Part:
             )
             name = {"sqlite": "SQLite", "postgres": "PostgreSQL"}[database]
             part.row(
-                f"payments, chargebacks, notes and credit in any order ({name}): the books balance after every step",
+                f"payments, chargebacks, notes, credit, refunds in any order ({name}): the books stay right",
                 f"{SEQUENCES:,} sequences of up to {STEPS} steps",
                 result.failed or ([] if result.passed else ["no test ran"]),
             )

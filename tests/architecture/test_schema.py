@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import flask_migrate
@@ -205,3 +206,65 @@ def test_what_was_credited_before_says_so(empty_app: Flask) -> None:
         flask_migrate.upgrade()
         with shop_scope(ids.shop):
             assert db.session.scalars(states).all() == after and find_imbalances() == []
+
+
+def test_what_was_paid_out_by_hand_before_has_a_row_after(empty_app: Flask) -> None:
+    """Day, reference and request come from the audit entry; going down and up again leaves them as they were."""
+    from portal.core.audit import Actor
+    from portal.core.tenancy import shop_scope
+    from portal.domain.invoices import ledger
+    from portal.domain.invoices.models import CreditEntry, CreditUse
+    from portal.domain.payments.models import Refund, RefundStatus
+    from portal.extensions import db
+    from tests.cast import START, make_invoice, put_on_stage
+    from tests.domain.invoices.paying import attempt, book
+    from tests.rows import make_ticket
+
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        ids = put_on_stage()
+        with shop_scope(ids.shop):
+            document = make_invoice(ids.emma_account, amount_minor=100)
+            source = attempt(ids.emma_account, (document, 100))
+            book(source, 5000)
+            ticket = make_ticket(ids.emma_account, document_id=document.id).id
+            account = ledger.account_of(document)
+            said = {"document_id": document.id, "now": START, "actor": Actor.system("test")}
+            for minor, more in (
+                (-1000, {"ticket_id": ticket, "paid_on": "2026-10-30", "reference": "NL91"}),
+                (-10, {}),
+            ):
+                ledger.write(account, minor, CreditUse.REFUND, **said, **more)  # type: ignore[arg-type]
+            by_provider = Refund(
+                mode=account.mode,
+                payment_id=source.payment_id,
+                currency="EUR",
+                amount_minor=700,
+                idempotency_key="k",
+                status=RefundStatus.PENDING,
+                provider_ref="re_1",
+                created_at=START,
+            )
+            db.session.add(by_provider)
+            db.session.flush()
+            ledger.write(account, -700, CreditUse.REFUND, refund_id=by_provider.id, **said)  # type: ignore[arg-type]
+            db.session.commit()
+        for _ in range(2):
+            db.session.remove()
+            db.engine.dispose()
+            flask_migrate.downgrade(revision="0018")
+            db.engine.dispose()
+            flask_migrate.upgrade()
+            with shop_scope(ids.shop):
+                rows = {
+                    entry.amount_minor: refund
+                    for entry, refund in db.session.query(CreditEntry, Refund).join(
+                        Refund, Refund.id == CreditEntry.refund_id
+                    )
+                }
+                assert set(rows) == {-1000, -10, -700}
+                told = rows[-1000]
+                assert (told.sent_on, told.reference, told.ticket_id) == (date(2026, 10, 30), "NL91", ticket)
+                assert (told.status, told.payment_id, told.created_at) == (RefundStatus.DONE, None, START)
+                assert (rows[-10].sent_on, rows[-10].reference, rows[-10].ticket_id) == (None, "", None)
+                assert (rows[-700].provider_ref, rows[-700].status) == ("re_1", RefundStatus.PENDING)

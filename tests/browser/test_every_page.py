@@ -476,7 +476,9 @@ def look_at_decisions(walk: Walk, demo: Installation) -> None:
         walk.open(ticket, name)
         walk.open(f"{ticket}/{step}", f"{name}-decide")
     # Its invoice was not credited, so the page says what comes first.
-    walk.open(f"{tickets['refund/refuse']}/refund/paid", "office-ticket-pay-out")
+    page.goto(f"{walk.window.url}{tickets['refund/refuse']}")
+    invoice = page.get_attribute("#matter a[href*='/credit?']", "href") or ""
+    walk.open(invoice.replace("/credit?", "/refund?"), "office-refund")
     walk.open(f"{ticket}/{step}", "office-ticket-decide-again")
     page.fill("main textarea", "")
     page.click("main form .btn-danger")

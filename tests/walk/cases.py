@@ -370,10 +370,16 @@ STAFF: dict[Key, CustomerCase] = {
     ("office.tickets.refuse_refund", "POST"): CustomerCase(
         lambda t: f"/office/tickets/{t.asks_refund}/refund/refuse", {"body": "Because of the terms."}
     ),
-    ("office.tickets.pay_out", "GET"): CustomerCase(lambda t: f"/office/tickets/{t.asks_refund}/refund/paid"),
-    ("office.tickets.pay_out", "POST"): CustomerCase(
-        lambda t: f"/office/tickets/{t.asks_refund}/refund/paid",
-        {"amount": "0.01", "paid_on": "2026-11-01", "body": "It is on its way.", "key": "f" * 22},
+    ("office.invoices.refund", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.refundable}/refund"),
+    ("office.invoices.refund", "POST"): CustomerCase(
+        lambda t: f"/office/invoices/{t.refundable}/refund",
+        {
+            "amount": "0.01",
+            "way": "own_bank",
+            "paid_on": "2026-11-01",
+            "body": "It is on its way.",
+            "key": "f" * 22,
+        },
     ),
     ("office.tickets.download", "GET"): CustomerCase(
         lambda t: f"/office/tickets/{t.ticket}/files/{t.ticket_file}", is_page=False

@@ -640,11 +640,19 @@ FORMS: dict[str, Form] = {
         by_staff=True,
         free=("body",),
     ),
-    "pay a refund out": Form(
-        lambda t: f"/office/tickets/{t.asks_refund}/refund/paid",
-        {"amount": "-1", "paid_on": "2026-11-01", "reference": "", "body": "Paid.", "key": "a" * 22},
+    "pay money back": Form(
+        lambda t: f"/office/invoices/{t.refundable}/refund",
+        {
+            "amount": "-1",
+            "way": "own_bank",
+            "paid_on": "2026-11-01",
+            "reference": "",
+            "body": "Paid.",
+            "key": "a" * 22,
+        },
         {
             "amount": AMOUNTS,
+            "way": ("", "x", HUGE, "\0", "a" * 22),
             "paid_on": ("", "x", "2999-01-01", "0001-01-01", "2026-02-30", HUGE, "\0", "\u0661"),
             "reference": (HUGE, "a\0b"),
             "body": (*EMPTY_AND_LONG, "x" * 50_000),

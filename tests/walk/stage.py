@@ -94,6 +94,7 @@ class Things:
     asks_dispute: str
     asks_cancellation: str
     asks_refund: str
+    refundable: str
     ticket_file: str
     notice: str
     link: str
@@ -305,11 +306,11 @@ def _decisions(ids: cast.Ids, now: datetime) -> dict[str, str]:
         "wanted_file": file.public_id,
         "asks_plan": plan.ticket_public_id or "",
         "asks_cancellation": change.data[undecided.TICKET],
-        "asks_refund": _asks_refund(),
+        **_asks_refund(),
     }
 
 
-def _asks_refund() -> str:
+def _asks_refund() -> dict[str, str]:
     """Of an account of its own, that has a cent of credit: Emma's would be offered at each of her payments."""
     customer = Customer(
         name="Rika Terug",
@@ -332,7 +333,8 @@ def _asks_refund() -> str:
         )
     )
     document = cast.make_invoice(customer.id)
-    return rows.make_ticket(customer.id, type=TicketType.REFUND_REQUEST, document_id=document.id).public_id
+    ticket = rows.make_ticket(customer.id, type=TicketType.REFUND_REQUEST, document_id=document.id)
+    return {"asks_refund": ticket.public_id, "refundable": document.public_id}
 
 
 def _draft(customer_id: int) -> str:

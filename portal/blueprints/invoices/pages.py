@@ -23,14 +23,14 @@ from portal.core.templating import language
 from portal.core.vat import TAXED
 from portal.domain.collections.planned import next_instalment
 from portal.domain.collections.queries import case_of
-from portal.domain.invoices import crediting, disputing, queries, refunded, rendering, spending, together
+from portal.domain.invoices import crediting, disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
-from portal.domain.invoices.refunded import Refunded
 from portal.domain.invoices.spending import Use
 from portal.domain.orders.queries import order_label
-from portal.domain.payments import choices, undoing, words
+from portal.domain.payments import choices, refunded, undoing, words
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
 from portal.domain.payments.queries import PaidHere, list_payments_of
+from portal.domain.payments.refunded import Refunded
 from portal.domain.people.permissions import Permission
 from portal.domain.subscriptions.queries import subscription_label
 from portal.domain.tickets import disputes, refunds
@@ -122,7 +122,7 @@ def objections(_pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnEleme
     """What of it can be refunded, and the conversations about money back and about a dispute that have no end yet."""
     return {
         "refundable_minor": refunds.refundable_minor(Document.id),
-        "refunded_minor": refunded.refunded_minor(Document.id),
+        "refunds_count": refunded.refunds_count(Document.id),
         "refund_ticket": refunds.running_request(Document.id),
         "dispute_ticket": disputes.running_dispute(Document.id),
         "dispute_line": disputes.running_line(Document.id),
@@ -180,7 +180,7 @@ def invoice_page(
             document,
             payments,
             spending.list_uses(document.id) if also["credit_uses"] else [],
-            refunded.list_refunded(document.id) if also["refunded_minor"] else [],
+            refunded.list_refunded(document.id) if also["refunds_count"] else [],
         ),
         "pay": _pay(document, panel, form) if may_pay and panel.ways and panel.attempt is None else None,
         **_waiting(document, under_way, panel.is_pending),
@@ -546,14 +546,16 @@ def _credit_event(document: Document, use: Use) -> Event:
     return Event(icon, _("Your credit"), None, use.at, use.amount_minor, document.currency, shown, tone)
 
 
-def _refund_event(document: Document, refund: Refunded) -> Event:
+def _refund_event(document: Document, each: Refunded) -> Event:
     return Event(
         "arrow-back-up",
-        _("Refunded to you"),
-        refund.words(),
-        refund.at,
-        refund.amount_minor,
+        _("Refund to you"),
+        each.words(),
+        each.refund.created_at,
+        each.refund.amount_minor,
         document.currency,
+        each.refund.status,
+        each.refund.status.tone,
     )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, current_app, jsonify, request, url_for
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from portal.blueprints.sandbox import book
 from portal.blueprints.sandbox.models import BankStatus, MandateStatus, SandboxMethod, SandboxPayment
@@ -63,10 +64,10 @@ def bank_call(view: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 def _repeated(view: Callable[..., Answer], values: dict[str, str]) -> Answer:
-    """Calls a view, and once more when another call with the same key was quicker: then it finds that one's row."""
+    """Calls a view, and once more when another call was quicker: then it finds what that one wrote."""
     try:
         return view(**values)
-    except IntegrityError:
+    except (IntegrityError, StaleDataError):
         db.session.rollback()
         return view(**values)
 
@@ -115,7 +116,13 @@ def create_refund(bank_id: str) -> tuple[Response, int]:
     amount, currency = _amount(data)
     payment = book.get_payment(bank_id)
     refund = book.refund(
-        payment, key=_key(), amount_minor=amount, currency=currency, reference=_text(data, "reference", 64)
+        payment,
+        key=_key(),
+        amount_minor=amount,
+        currency=currency,
+        reference=_text(data, "reference", 64),
+        now=clock.now(),
+        later=paid_later(),
     )
     db.session.commit()
     return jsonify(_refund(payment, refund)), 201
@@ -196,6 +203,7 @@ def _refund(payment: SandboxPayment, refund: Mapping[str, Any]) -> dict[str, Any
         "amount": {"minor": refund["minor"], "currency": payment.currency},
         "status": refund["status"],
         "reference": refund["reference"],
+        "failure_reason": "AC04" if refund["status"] == "failed" else None,
     }
 
 

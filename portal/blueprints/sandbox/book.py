@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
@@ -37,6 +38,7 @@ TEST_CARDS = {
 
 NOTIFY = "sandbox.notify"
 PAY_LATER = "sandbox.pay_later"
+PAY_BACK = "sandbox.pay_back"
 
 
 class Decision(StrEnum):
@@ -49,6 +51,7 @@ class Decision(StrEnum):
     LATER = "later"
     CHARGE_BACK = "charge_back"
     WIN_CHARGEBACK = "win_chargeback"
+    FAIL_REFUND = "fail_refund"
 
 
 _UNDECIDED = {
@@ -66,7 +69,10 @@ MOVES: dict[BankStatus, dict[Decision, BankStatus]] = {
     BankStatus.PENDING: _UNDECIDED,
     BankStatus.CANCELED: {Decision.PAID: BankStatus.PAID},
     BankStatus.EXPIRED: {Decision.PAID: BankStatus.PAID},
-    BankStatus.PAID: {Decision.CHARGE_BACK: BankStatus.CHARGED_BACK},
+    BankStatus.PAID: {
+        Decision.CHARGE_BACK: BankStatus.CHARGED_BACK,
+        Decision.FAIL_REFUND: BankStatus.PAID,
+    },
     BankStatus.CHARGED_BACK: {Decision.WIN_CHARGEBACK: BankStatus.PAID},
     BankStatus.FAILED: {},
 }
@@ -158,7 +164,7 @@ def decide(
     payment: SandboxPayment, decision: Decision, notice: Notice, *, now: datetime, later: timedelta
 ) -> None:
     """Moves the payment and has the shop told as chosen. ``Conflict`` when that is no longer possible."""
-    status = MOVES[payment.status].get(decision)
+    status = moves_of(payment, payment.status).get(decision)
     if status is None:
         raise Conflict(_l("This payment was already decided."))
     payment.status = status
@@ -175,6 +181,8 @@ def decide(
         payment.chargeback_won_at = None
     if decision is Decision.WIN_CHARGEBACK:
         payment.chargeback_won_at = now
+    if decision is Decision.FAIL_REFUND:
+        _move_refund(payment, _paid_back(payment)[-1]["id"], "failed")
     db.session.flush()
     if decision is Decision.LATER:
         outbox.add(
@@ -221,14 +229,41 @@ def cancel(payment: SandboxPayment, *, now: datetime) -> None:
         db.session.flush()
 
 
+def moves_of(payment: SandboxPayment, status: BankStatus) -> dict[Decision, BankStatus]:
+    """What can become of a payment with this status: a refund only fails where there is one."""
+    moves = MOVES[status]
+    return {
+        decision: reached
+        for decision, reached in moves.items()
+        if decision is not Decision.FAIL_REFUND or _paid_back(payment)
+    }
+
+
+def _paid_back(payment: SandboxPayment) -> list[dict[str, Any]]:
+    return [each for each in payment.refunds if each["status"] != "failed"]
+
+
+def _move_refund(payment: SandboxPayment, refund_id: object, status: str) -> None:
+    payment.refunds = [
+        {**each, "status": status} if each["id"] == refund_id else each for each in payment.refunds
+    ]
+
+
 def refund(
-    payment: SandboxPayment, *, key: str, amount_minor: int, currency: str, reference: str
+    payment: SandboxPayment,
+    *,
+    key: str,
+    amount_minor: int,
+    currency: str,
+    reference: str,
+    now: datetime,
+    later: timedelta,
 ) -> dict[str, object]:
-    """Pays a part back, once per key. ``DomainError`` when that is more than is left."""
+    """Pays a part back ``later``, once per key, and then tells the shop. ``DomainError`` for more than is left."""
     for known in payment.refunds:
         if known["key"] == key:
             return dict(known)
-    left = payment.amount_minor - sum(each["minor"] for each in payment.refunds)
+    left = payment.amount_minor - sum(each["minor"] for each in _paid_back(payment))
     if payment.status is not BankStatus.PAID or currency != payment.currency or not 0 < amount_minor <= left:
         raise DomainError(_l("That much cannot be paid back."))
     made: dict[str, object] = {
@@ -236,11 +271,21 @@ def refund(
         "key": key,
         "minor": amount_minor,
         "reference": reference,
-        "status": "done",
+        "status": "pending",
     }
     payment.refunds = [*payment.refunds, made]
     db.session.flush()
+    work = {"bank_id": payment.bank_id, "refund": made["id"]}
+    outbox.add(PAY_BACK, work, now=now, key=str(made["id"]), due=now + later)
     return made
+
+
+def pay_back(payment: SandboxPayment, refund_id: str, *, now: datetime) -> None:
+    """A refund arrives, unless it failed meanwhile, and the shop is told. Safe to run twice."""
+    if any(each["id"] == refund_id and each["status"] == "pending" for each in payment.refunds):
+        _move_refund(payment, refund_id, "done")
+        db.session.flush()
+        tell(payment, Notice.BEFORE, now=now)
 
 
 def begin_method(

@@ -96,5 +96,11 @@ def pay_later(payload: dict[str, Any], *, now: datetime) -> None:
     book.pay_what_is_due(book.get_payment(payload["bank_id"]), now=now, later=paid_later())
 
 
+@outbox.handler(book.PAY_BACK, lane="billing")
+def pay_back(payload: dict[str, Any], *, now: datetime) -> None:
+    """Lets a refund arrive."""
+    book.pay_back(book.get_payment(payload["bank_id"]), payload["refund"], now=now)
+
+
 def _row(bank_id: str) -> SandboxPayment | SandboxMethod:
     return book.get_method(bank_id) if bank_id.startswith("sbm_") else book.get_payment(bank_id)

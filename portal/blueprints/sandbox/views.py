@@ -137,7 +137,11 @@ def _method_form(method: SandboxMethod) -> MandateForm | CardForm:
 def _payment_page(payment: SandboxPayment, form: DecisionForm) -> str:
     status = book.status_at(payment, now=clock.now())
     return render_template(
-        "sandbox/payment.html", payment=payment, status=status, moves=book.MOVES[status], form=form
+        "sandbox/payment.html",
+        payment=payment,
+        status=status,
+        moves=book.moves_of(payment, status),
+        form=form,
     )
 
 

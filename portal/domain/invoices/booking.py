@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.core import audit
 from portal.core.audit import Actor
@@ -26,6 +27,7 @@ from portal.domain.invoices.models import (
     CreditUse,
     Document,
     DocumentKind,
+    ListState,
 )
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode
@@ -80,8 +82,8 @@ def lock_credit(customer_ids: Sequence[int] | sa.Select[int]) -> None:
     db.session.execute(held.with_for_update(key_share=True)).all()
 
 
-def lock_for_payment(payment_id: int) -> list[Document]:
-    """Every document that booking or reversing a payment can change, locked in id order.
+def lock_for_payment(payment_id: int, *, beside: Iterable[int] = ()) -> list[Document]:
+    """Every document that booking or reversing a payment can change, and those ``beside``, locked in id order.
 
     Where it left credit, or credit notes on its documents did, those are also the documents that its customer's credit
     was spent on: a chargeback reopens them, so nobody may spend more of it meanwhile. Whoever locks a payment's
@@ -98,7 +100,7 @@ def lock_for_payment(payment_id: int) -> list[Document]:
         )
         for account in db.session.execute(accounts).all():
             ids |= set(db.session.scalars(_spent(Allocation.document_id, *account).distinct()))
-    return lock_documents(ids)
+    return lock_documents(ids.union(beside))
 
 
 def in_paying_order(documents: Iterable[Document]) -> list[Document]:
@@ -229,8 +231,8 @@ def reverse_payment(
         add_credit(source, -gone, use=use, now=now, actor=actor)
     found, last = list(documents), documents
     # Notes take off what reopened; that takes credit, which may reopen more. Ends as each turn gives up what was spent.
-    while gone + _take_notes_off(source, last, use, now=now, actor=actor) > 0:
-        last, gone = _take_back_spent_credit(source, use, now=now, actor=actor), 0
+    while gone + _take_notes_off(source.account, last, use, now=now, actor=actor) > 0:
+        last, gone = _take_back_spent_credit(source.account, use, now=now, actor=actor), 0
         found += last
     found = list(dict.fromkeys(found))
     rebalance_all(found, now=now)
@@ -240,6 +242,38 @@ def reverse_payment(
     return reopened
 
 
+def list_noted_and_open(account: Account) -> list[int]:
+    """The documents of an account, by id, that are open though credit notes on them kept credit: charged back ones."""
+    note, entry = aliased(Document), aliased(CreditEntry)
+    kept = sa.exists().where(
+        note.original_id == Document.id,
+        note.kind == DocumentKind.CREDIT_NOTE,
+        entry.document_id == note.id,
+        entry.use == CreditUse.CREDIT_NOTE,
+    )
+    found = sa.select(Document.id).where(
+        Document.customer_id == account.customer_id,
+        Document.mode == account.mode,
+        Document.currency == account.currency,
+        Document.list_state == ListState.UNPAID,
+        kept,
+    )
+    return list(db.session.scalars(found.order_by(Document.id)))
+
+
+def settle_notes(account: Account, document_ids: Iterable[int], *, now: datetime, actor: Actor) -> None:
+    """Takes notes off documents that are open again, where the credit that they had become came back.
+
+    For what ``list_noted_and_open`` names, locked by the caller: a chargeback that came while that credit was being
+    paid out could not do it.
+    """
+    found = last = lock_documents(document_ids)
+    while _take_notes_off(account, last, CreditUse.REVERSED, now=now, actor=actor) > 0:
+        last = _take_back_spent_credit(account, CreditUse.REVERSED, now=now, actor=actor)
+        found = [*found, *last]
+    rebalance_all(list(dict.fromkeys(found)), now=now)
+
+
 def is_credit_there(source: Source) -> bool:
     """Whether the credit that goes with a payment is still the customer's, or was spent on documents: not paid out.
 
@@ -247,7 +281,7 @@ def is_credit_there(source: Source) -> bool:
     the documents, by ``lock_for_payment``.
     """
     gone = credit_going(source.payment_id)
-    return gone <= 0 or gone <= _credit_to_take(source)
+    return gone <= 0 or gone <= _credit_to_take(source.account)
 
 
 def credit_going(payment_id: int) -> int:
@@ -280,15 +314,15 @@ def _kept_by_notes(document_ids: Iterable[int]) -> Sequence[Any]:
     ).all()
 
 
-def _credit_to_take(source: Source) -> int:
+def _credit_to_take(account: Account) -> int:
     """A customer's credit and what of it was spent on documents, which can be taken back too."""
-    account = (source.customer_id, source.mode, source.currency)
-    spent = db.session.scalar(_spent(sa.func.sum(Allocation.amount_minor), *account))
-    return credit_balance(account[0], mode=source.mode, currency=source.currency) + int(spent or 0)
+    whose = (account.customer_id, account.mode, account.currency)
+    spent = db.session.scalar(_spent(sa.func.sum(Allocation.amount_minor), *whose))
+    return credit_balance(whose[0], mode=account.mode, currency=account.currency) + int(spent or 0)
 
 
 def _take_notes_off(
-    source: Source, documents: Sequence[Document], use: CreditUse, *, now: datetime, actor: Actor
+    account: Account, documents: Sequence[Document], use: CreditUse, *, now: datetime, actor: Actor
 ) -> int:
     """Turns what notes on documents kept as credit into what they take off these; how much, in minor units.
 
@@ -299,7 +333,7 @@ def _take_notes_off(
         return 0
     by_id = {document.id: document for document in documents}
     is_open = {each: compute_balance(by_id[each]).open_minor for each in {note.original_id for note in notes}}
-    room = before = max(0, _credit_to_take(source))
+    room = before = max(0, _credit_to_take(account))
     for note in notes:
         document = by_id[note.original_id]
         amount = min(note.kept, is_open[document.id], room)
@@ -307,7 +341,7 @@ def _take_notes_off(
             continue
         is_open[document.id] -= amount
         room -= amount
-        ledger.write(source.account, -amount, use, now=now, actor=actor, document_id=note.id)
+        ledger.write(account, -amount, use, now=now, actor=actor, document_id=note.id)
         db.session.add(
             Allocation(
                 document_id=document.id,
@@ -328,12 +362,14 @@ def _take_notes_off(
     return before - room
 
 
-def _take_back_spent_credit(source: Source, use: CreditUse, *, now: datetime, actor: Actor) -> list[Document]:
-    missing = -credit_balance(source.customer_id, mode=source.mode, currency=source.currency)
+def _take_back_spent_credit(
+    account: Account, use: CreditUse, *, now: datetime, actor: Actor
+) -> list[Document]:
+    missing = -credit_balance(account.customer_id, mode=account.mode, currency=account.currency)
     if missing <= 0:
         return []
     taken = []
-    spent = _spent(Allocation, source.customer_id, source.mode, source.currency)
+    spent = _spent(Allocation, account.customer_id, account.mode, account.currency)
     for share in db.session.scalars(spent.order_by(Allocation.id.desc())):
         taken.append(share)
         missing -= share.amount_minor
@@ -343,9 +379,7 @@ def _take_back_spent_credit(source: Source, use: CreditUse, *, now: datetime, ac
     locked = {document.id: document for document in lock_documents(share.document_id for share in taken)}
     for share in taken:
         share.state = AllocationState.RELEASED
-        ledger.write(
-            source.account, share.amount_minor, use, now=now, actor=actor, document_id=share.document_id
-        )
+        ledger.write(account, share.amount_minor, use, now=now, actor=actor, document_id=share.document_id)
         audit.record(
             "invoice.credit_taken_back",
             locked[share.document_id],

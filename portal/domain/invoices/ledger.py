@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document
@@ -34,6 +36,23 @@ def account_of(document: Document) -> Account:
     return Account(document.customer_id, document.mode, document.currency)
 
 
+def credit_about(document_id: Any) -> sa.ScalarSelect[int]:
+    """The credit of a document's customer in its mode and currency, in minor units, for a statement."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        .join(
+            Document,
+            sa.and_(
+                Document.customer_id == CreditEntry.customer_id,
+                Document.mode == CreditEntry.mode,
+                Document.currency == CreditEntry.currency,
+            ),
+        )
+        .where(Document.id == document_id)
+        .scalar_subquery()
+    )
+
+
 def write(
     account: Account,
     amount_minor: int,
@@ -43,11 +62,13 @@ def write(
     actor: Actor,
     payment_id: int | None = None,
     document_id: int | None = None,
+    refund_id: int | None = None,
     **detail: Any,
 ) -> CreditEntry:
     """A row of the ledger, in minor units, below zero for what is taken, and its audit entry; it is flushed.
 
-    ``payment_id`` or ``document_id``: what it comes from or goes to. ``detail`` goes into the audit entry alone.
+    ``payment_id`` or ``document_id``: what it comes from or goes to; ``refund_id``: what pays it out. ``detail`` goes
+    into the audit entry alone.
     """
     entry = CreditEntry(
         mode=account.mode,
@@ -57,10 +78,11 @@ def write(
         use=use,
         payment_id=payment_id,
         document_id=document_id,
+        refund_id=refund_id,
         created_at=now,
     )
     db.session.add(entry)
-    about = {"payment_id": payment_id, "document_id": document_id}
+    about = {"payment_id": payment_id, "document_id": document_id, "refund_id": refund_id}
     said = {key: value for key, value in about.items() if value is not None}
     audit.record(
         CHANGED,

@@ -296,6 +296,7 @@ class CreditEntry(Id, ShopOwned, Timestamped, Base):
         sa.Index("ix_credit_entries_customer_id", "customer_id", "currency"),
         sa.Index("ix_credit_entries_document_id", "document_id"),
         sa.Index("ix_credit_entries_payment_id", "payment_id"),
+        sa.Index("ix_credit_entries_refund_id", "refund_id"),
     )
 
     mode: Mapped[Mode] = mapped_column(word(Mode))

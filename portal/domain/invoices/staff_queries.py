@@ -92,14 +92,16 @@ def credit_of_customer(customer_id: int, *, mode: Mode) -> list[tuple[int, str]]
     return [(minor, currency) for minor, currency in rows]
 
 
-def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Customer, DocumentFile | None]:
-    """A document of the shop in any status with its lines, whose it is, and its original if that is built.
+def get_document_for_staff(
+    public_id: str, *, mode: Mode
+) -> tuple[Document, Customer, DocumentFile | None, int]:
+    """A document of the shop in any status with its lines, whose it is, its original if that is built, and credit.
 
     ``NotFound`` for any other.
     """
     row = (
         db.session.execute(
-            sa.select(Document, Customer, DocumentFile)
+            sa.select(Document, Customer, DocumentFile, _credit_of(Document).label("credit"))
             .join(Customer, Customer.id == Document.customer_id)
             .outerjoin(
                 DocumentFile,
@@ -113,4 +115,16 @@ def get_document_for_staff(public_id: str, *, mode: Mode) -> tuple[Document, Cus
     )
     if row is None:
         raise NotFound(f"no document {public_id}")
-    return row[0], row[1], row[2]
+    return row[0], row[1], row[2], int(row.credit)
+
+
+def _credit_of(document: Any) -> sa.ScalarSelect[int]:
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        .where(
+            CreditEntry.customer_id == document.customer_id,
+            CreditEntry.mode == document.mode,
+            CreditEntry.currency == document.currency,
+        )
+        .scalar_subquery()
+    )

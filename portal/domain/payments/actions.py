@@ -33,6 +33,8 @@ from portal.extensions import db
 
 #: How often one balance may be tried by its customer, and as often by whoever holds its link.
 TRIES_AN_HOUR = 30
+#: How many different things to look at are remembered of a payment.
+MARKS = 20
 #: How long an attempt that was given up may still turn into money: longer than any bank takes.
 WATCH = timedelta(days=35)
 
@@ -44,6 +46,8 @@ payment_failed = signals.signal("payment_failed")
 payment_reversed = signals.signal("payment_reversed")
 #: The same, with the ``account`` whose credit it was, the ``documents`` it paid, the ``amount_minor`` and ``now``.
 credit_used = signals.signal("credit_used")
+#: The same, with the ``mismatch``, of what somebody of the shop must look at.
+payment_marked = signals.signal("payment_marked")
 
 STARTED_BEFORE = _l("A payment for this was started before. Continue it, or start again.")
 UNDER_WAY = _l("A payment for this is under way. You cannot start another one until it is decided.")
@@ -255,10 +259,10 @@ def apply_provider_status(
     marked for the shop; money in another currency cannot be booked to anything and only marks the payment.
     """
     if answer.reference is not None and answer.reference != payment.public_id:
-        _mark(payment, "wrong_reference", actor=actor, now=now, source=source)
+        mark(payment, "wrong_reference", actor=actor, now=now, source=source)
         return False
     if contradicts(payment.status, answer.status):
-        _mark(payment, "contradiction", actor=actor, now=now, source=source, reported=answer.status.value)
+        mark(payment, "contradiction", actor=actor, now=now, source=source, reported=answer.status.value)
         return False
     if answer.status in OVER:
         payment.watch_until = None
@@ -361,7 +365,7 @@ def _accept_amount(
 ) -> bool:
     amount = answer.amount
     if amount.currency != payment.currency or amount.minor <= 0:
-        _mark(
+        mark(
             payment, "wrong_currency", actor=actor, now=now, source=source,
             reported_minor=amount.minor, reported_currency=amount.currency,
         )  # fmt: skip
@@ -370,22 +374,27 @@ def _accept_amount(
     if answer.paid_at is not None:
         payment.paid_at = answer.paid_at
     if amount.minor != payment.amount_minor:
-        _mark(
+        mark(
             payment, "wrong_amount", actor=actor, now=now, source=source,
             reported_minor=amount.minor, reported_currency=amount.currency,
         )  # fmt: skip
     return True
 
 
-def _mark(payment: Payment, mismatch: str, *, source: str, actor: Actor, now: datetime, **data: Any) -> None:
-    """Something that a person of the shop must look at, said once however often the provider repeats it."""
+def mark(payment: Payment, mismatch: str, *, source: str, actor: Actor, now: datetime, **data: Any) -> None:
+    """Something that a person of the shop must look at, said once however often the provider repeats it.
+
+    For what speaks to providers, with the payment locked.
+    """
     said = {"mismatch": mismatch, **data}
-    if payment.details.get("mismatch") == said:
+    marks = payment.details.get("marks", [])
+    if said in marks:
         return
-    payment.details = {**payment.details, "mismatch": said}
+    payment.details = {**payment.details, "mismatch": said, "marks": [*marks, said][-MARKS:]}
     db.session.flush()
     _note(payment, source=source, now=now, detail=said)
     audit.record("payment.mismatch", payment, actor=actor, now=now, source=source, **said)
+    payment_marked.send(payment=payment, mismatch=mismatch, now=now)
 
 
 def _take_details(payment: Payment, answer: ProviderPayment) -> None:
@@ -469,6 +478,7 @@ __all__ = [
     "apply_provider_status",
     "give_up",
     "is_forgotten",
+    "mark",
     "move",
     "name_at_provider",
     "prepare_payment",

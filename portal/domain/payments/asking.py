@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from portal.core.audit import Actor
 from portal.core.errors import ProviderError
-from portal.domain.payments import actions, queries, registry
+from portal.domain.payments import actions, queries, refunding, registry
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.payments.provider import PaymentProvider, ProviderPayment
 from portal.domain.shops.queries import get_shop
@@ -79,10 +79,13 @@ def question(payment: Payment) -> Question:
 
 def settle(asked: Question, answer: ProviderPayment, *, source: str, actor: Actor, now: datetime) -> bool:
     """Applies an answer in the caller's transaction; False when the payment moved since the question."""
-    payment = queries.lock_payment(asked.payment_id)
+    lock = refunding.lock_payment if answer.refunds else queries.lock_payment
+    payment = lock(asked.payment_id)
     if payment.version != asked.version:
         return False
     actions.apply_provider_status(payment, answer, source=source, actor=actor, now=now)
+    if answer.reference in (None, payment.public_id):
+        refunding.apply_all(payment, answer.refunds, source=source, actor=actor, now=now)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The mails about payments: arrived, failed, charged back or booked by mistake; and about credit used, and refunds."""
+"""The mails about payments: arrived, failed, charged back or booked by mistake; about credit used, and money back."""
 
 from __future__ import annotations
 
@@ -18,9 +18,16 @@ from portal.domain.invoices import booking
 from portal.domain.invoices.ledger import Account
 from portal.domain.invoices.links import payment_url, relation
 from portal.domain.invoices.models import Document
-from portal.domain.payments import queries
-from portal.domain.payments.actions import credit_used, payment_failed, payment_paid, payment_reversed
-from portal.domain.payments.models import Payment
+from portal.domain.payments import queries, refunding, words
+from portal.domain.payments.actions import (
+    credit_used,
+    payment_failed,
+    payment_marked,
+    payment_paid,
+    payment_reversed,
+)
+from portal.domain.payments.models import Payment, Refund
+from portal.domain.payments.refunded import where
 from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import Switch, account_language, staff_recipients
@@ -114,40 +121,72 @@ def charged_back_for_staff(
     payment: Payment, documents: Sequence[Document], *, credit_minor: int = 0, is_told: bool, now: datetime
 ) -> list[MailMessage]:
     """Tells those at the shop who may answer customers the same, and whether the customer was told."""
+    said = {
+        "taken_minor": payment.received_minor,
+        "due_minor": sum(_due(document) for document in documents),
+        "credit_minor": credit_minor,
+        "is_told": is_told,
+    }
+    return [
+        _to_staff("charged_back", payment, documents, language, addresses, said, now=now)
+        for language, addresses in staff_recipients(get_shop(payment.shop_id)).items()
+    ]
+
+
+@payment_marked.connect
+def tell_marked(*, payment: Payment, mismatch: str, now: datetime) -> None:
+    """The shop, once for each thing that it must look at."""
+    _reaches(marked, payment, mismatch=mismatch, now=now)
+
+
+def marked(payment: Payment, *, mismatch: str, now: datetime) -> list[MailMessage]:
+    """Tells those at the shop who may answer customers that something about a payment is not as it should be."""
+    documents, sent = queries.documents_of(payment.id), []
+    for language, addresses in staff_recipients(get_shop(payment.shop_id)).items():
+        with force_locale(language):
+            what = str(words.MARKS[mismatch])
+        said = {"amount_minor": payment.received_minor or payment.amount_minor, "what": what}
+        sent.append(_to_staff("payment_marked", payment, documents, language, addresses, said, now=now))
+    return sent
+
+
+def _to_staff(
+    name: str,
+    payment: Payment,
+    documents: Sequence[Document],
+    language: str,
+    addresses: list[str],
+    said: dict[str, Any],
+    *,
+    now: datetime,
+) -> MailMessage:
+    """A mail on a payment to people of the shop, with the way to its invoice, or to its customer of several."""
     customer, shop = get_customer(payment.customer_id), get_shop(payment.shop_id)
     page = (
         links.external(shop.id, "office.invoices.show", public_id=documents[0].public_id)
         if len(documents) == 1
         else links.external(shop.id, "office.customers.show", public_id=customer.public_id)
     )
-    return [
-        mailer.queue(
-            Mail(
-                name="charged_back",
-                category=Category.STAFF,
-                language=language,
-                to=addresses,
-                context={
-                    "shop": shop.name,
-                    "who": customer.name,
-                    "several": len(documents) > 1,
-                    "taken_minor": payment.received_minor,
-                    "due_minor": sum(_due(document) for document in documents),
-                    "paid_on": _day(payment, payment.paid_at or now),
-                    "credit_minor": credit_minor,
-                    "is_told": is_told,
-                    "currency": payment.currency,
-                    "page_url": page,
-                    "test_mode": shop.mode is Mode.TEST,
-                    **_in_words(language, documents, payment.method.label),
-                },
-                related=_relation(payment),
-                customer_id=customer.id,
-            ),
-            now=now,
-        )
-        for language, addresses in staff_recipients(shop).items()
-    ]
+    mail = Mail(
+        name=name,
+        category=Category.STAFF,
+        language=language,
+        to=addresses,
+        context={
+            "shop": shop.name,
+            "who": customer.name,
+            "several": len(documents) > 1,
+            "paid_on": _day(payment, payment.paid_at or now),
+            "currency": payment.currency,
+            "page_url": page,
+            "test_mode": shop.mode is Mode.TEST,
+            **said,
+            **_in_words(language, documents, payment.method.label),
+        },
+        related=_relation(payment),
+        customer_id=customer.id,
+    )
+    return mailer.queue(mail, now=now)
 
 
 def _ill_news(
@@ -265,32 +304,103 @@ def _relation(payment: Payment) -> str:
     return f"payment:{payment.public_id}"
 
 
-def refund_paid(
-    document: Document, *, amount_minor: int, paid_on: date, reference: str, says: str, now: datetime
-) -> MailMessage | None:
-    """Tells the account that the shop sent money back, unless it switched payment confirmations off.
+def refund_paid(document: Document, refund: Refund, *, now: datetime) -> MailMessage | None:
+    """Tells the account that money is on its way back, unless it switched payment confirmations off.
 
-    None also where there is no address that a mail could go to. ``says`` is the beginning of the shop's own words.
+    None also where there is no address that a mail could go to.
     """
+    said = {"reference": refund.reference, "says": refund.says}
+    return _about_refund("refund_paid", document, refund, said, switch=Switch.PAYMENT_CONFIRMATION, now=now)
+
+
+def refund_came_to_nothing(document: Document, refund: Refund, *, now: datetime) -> MailMessage | None:
+    """Tells the account that money does not come that it was told of. No switch stops it."""
+    return _about_refund("refund_failed", document, refund, {}, switch=None, now=now)
+
+
+def _about_refund(
+    name: str,
+    document: Document,
+    refund: Refund,
+    said: dict[str, Any],
+    *,
+    switch: Switch | None,
+    now: datetime,
+) -> MailMessage | None:
+    shop = get_shop(document.shop_id)
+    language = account_language(get_customer(document.customer_id), shop)
     try:
         return _confirmation(
-            "refund_paid",
+            name,
             document.customer_id,
-            get_shop(document.shop_id),
+            shop,
             [document],
             {
-                "paid_minor": amount_minor,
-                "currency": document.currency,
-                "paid_on": paid_on,
-                "reference": reference,
-                "says": says,
+                "paid_minor": refund.amount_minor,
+                "currency": refund.currency,
+                "paid_on": refund.sent_on,
+                "back_to": _back_to(refund, language),
+                **said,
             },
             related=relation(document),
+            switch=switch,
             now=now,
         )
     except BadAddress:
         log.warning("customer %s has no address that a mail could go to", document.customer_id)
         return None
+
+
+def refund_came_back(
+    document: Document, refund: Refund, *, ticket: str | None, is_told: bool, now: datetime
+) -> list[MailMessage]:
+    """Tells those at the shop who may answer customers that money did not get back to one, and why.
+
+    ``ticket`` is the request, ``is_told`` whether the customer knows.
+    """
+    customer, shop = get_customer(document.customer_id), get_shop(document.shop_id)
+    page = (
+        links.external(shop.id, "office.tickets.show", public_id=ticket)
+        if ticket is not None
+        else links.external(shop.id, "office.invoices.show", public_id=document.public_id)
+    )
+    return [
+        mailer.queue(
+            Mail(
+                name="refund_came_back",
+                category=Category.STAFF,
+                language=language,
+                to=addresses,
+                context={
+                    "shop": shop.name,
+                    "who": customer.company or customer.name,
+                    "numbers": document.number,
+                    "paid_minor": refund.amount_minor,
+                    "currency": refund.currency,
+                    "back_to": _back_to(refund, language),
+                    "failure": refund.failure_reason,
+                    "was_sent": refund.sent_on is not None,
+                    "is_charged_back": refunding.is_charged_back(refund),
+                    "is_told": is_told,
+                    "has_ticket": ticket is not None,
+                    "page_url": page,
+                    "test_mode": shop.mode is Mode.TEST,
+                },
+                related=relation(document),
+                customer_id=customer.id,
+            ),
+            now=now,
+        )
+        for language, addresses in staff_recipients(shop).items()
+    ]
+
+
+def _back_to(refund: Refund, language: str) -> str | None:
+    """Where the money goes that a provider pays back, in the reader's words; None for what the shop sent itself."""
+    if refund.payment_id is None:
+        return None
+    with force_locale(language):
+        return where(db.session.get_one(Payment, refund.payment_id))
 
 
 def _confirmation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -156,21 +156,40 @@ class PaymentEvent(Id, ShopOwned, Timestamped, Base):
 
 
 class Refund(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
-    """Money on its way back to who paid."""
+    """Money on its way back to the customer: through the provider of its payment, or sent by the shop's own bank.
+
+    The rows of the credit ledger that name it say about which document, and for whom.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
         sa.UniqueConstraint("shop_id", "idempotency_key"),
         sa.ForeignKeyConstraint(["shop_id", "payment_id"], ["payments.shop_id", "payments.id"]),
         sa.Index("ix_refunds_payment_id", "payment_id"),
+        sa.Index("ix_refunds_ticket_id", "ticket_id"),
+        sa.Index("ix_refunds_status", "shop_id", "status", "created_at"),
     )
 
     mode: Mapped[Mode] = mapped_column(word(Mode))
-    payment_id: Mapped[int] = mapped_column(BigId)
+    payment_id: Mapped[int | None] = mapped_column(BigId, doc="None for what the shop sent by itself.")
+    ticket_id: Mapped[int | None] = mapped_column(
+        BigId, sa.ForeignKey("tickets.id"), doc="The request that it answers."
+    )
     currency: Mapped[str] = mapped_column(sa.String(3))
     amount_minor: Mapped[int] = minor()
     provider_ref: Mapped[str | None] = mapped_column(sa.String(100))
     idempotency_key: Mapped[str] = mapped_column(sa.String(64))
     status: Mapped[RefundStatus] = mapped_column(word(RefundStatus), default=RefundStatus.QUEUED)
-    reason: Mapped[str] = mapped_column(sa.String(500), default="")
+    says: Mapped[str] = mapped_column(
+        sa.Text, default="", doc="What the customer reads in the mail about it."
+    )
+    is_told: Mapped[bool] = mapped_column(default=False, doc="The customer knows that it is on its way.")
+    asked_at: Mapped[datetime | None]
+    reference: Mapped[str] = mapped_column(
+        sa.String(140), default="", doc="Of what the shop sent by itself, to find it by."
+    )
+    failure_reason: Mapped[str] = mapped_column(sa.String(200), default="")
+    sent_on: Mapped[date | None] = mapped_column(
+        doc="The shop's day on which the money left, or the provider took the order; the customer is told then."
+    )
     done_at: Mapped[datetime | None]

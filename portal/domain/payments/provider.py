@@ -124,6 +124,8 @@ class Capabilities:
     #: Origins of its pages, added to ``form-action`` of a pay form: Chromium silently blocks POST → 303
     #: otherwise.
     checkout_origins: tuple[str, ...] = ()
+    #: Whether it pays back what it took in.
+    refunds: bool = False
     #: Exists in test mode only; in a live shop it is nowhere.
     test_only: bool = False
     #: How long a repeated key surely returns the first answer; after that a repeat might charge twice.

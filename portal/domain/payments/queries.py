@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -80,9 +80,12 @@ def documents_of(payment_id: int) -> list[Document]:
     )
 
 
-def lock_payment(payment_id: int) -> Payment:
-    """The payment, fresh and held by this transaction; every document that it may change is locked before it."""
-    booking.lock_for_payment(payment_id)
+def lock_payment(payment_id: int, *, beside: Iterable[int] = ()) -> Payment:
+    """The payment, fresh and held by this transaction; every document that it may change is locked before it.
+
+    ``beside``: other documents of its customer that are to be locked with those.
+    """
+    booking.lock_for_payment(payment_id, beside=beside)
     return db.session.scalars(
         sa.select(Payment)
         .where(Payment.id == payment_id)

@@ -21,9 +21,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import aliased
 
 from portal.core import brand, clock, locale
-from portal.core.audit import AuditEntry
 from portal.core.errors import DomainError
-from portal.domain.invoices import bundles, refunded
+from portal.domain.invoices import bundles
 from portal.domain.invoices.bundles import Wanted
 from portal.domain.invoices.models import (
     Allocation,
@@ -36,7 +35,7 @@ from portal.domain.invoices.models import (
     DocumentStatus,
 )
 from portal.domain.invoices.rendering import logo_of
-from portal.domain.payments.models import Payment, PaymentStatus
+from portal.domain.payments.models import Payment, PaymentStatus, Refund
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
@@ -294,18 +293,17 @@ def _sources(account: Account, paid_for: Mapping[int, Numbers] | None = None) ->
         (
             CreditEntry.use,
             _number(CreditEntry.document_id),
-            sa.select(AuditEntry.data)
-            .where(refunded.told_of_entry())
+            sa.select(sa.func.coalesce(Refund.provider_ref, Refund.reference))
+            .where(Refund.id == CreditEntry.refund_id)
             .correlate(CreditEntry)
-            .limit(1)
             .scalar_subquery()
-            .label("data"),
+            .label("reference"),
         ),
         lambda row: Entry(
             local(row.at),
             Event.REFUND,
             row.use.label,
-            refunded.read(row.data)[1],
+            row.reference or "",
             row.amount,
             _of(row.number),
         ),

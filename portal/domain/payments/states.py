@@ -1,11 +1,11 @@
-"""The life of a payment: which status may follow which, and the legal way to what a provider reports."""
+"""The lives of a payment and of a refund: which status may follow which, and the way to what a provider reports."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 from portal.core.lifecycle import Lifecycle
-from portal.domain.payments.models import PaymentStatus
+from portal.domain.payments.models import PaymentStatus, RefundStatus
 from portal.domain.payments.provider import ProviderStatus
 
 
@@ -108,3 +108,39 @@ def _walk(status: PaymentStatus, goal: Move) -> tuple[Move, ...]:
             status = LIFE.next(status, move) or status
             taken.append(move)
     return tuple(taken) if taken and taken[-1] is goal else ()
+
+
+class RefundMove(StrEnum):
+    """What can happen to a refund."""
+
+    TAKE = "take"
+    FINISH = "finish"
+    FAIL = "fail"
+    CANCEL = "cancel"
+
+
+_R = RefundStatus
+
+REFUND: Lifecycle[RefundStatus, RefundMove] = Lifecycle(
+    "refund",
+    {
+        (_R.QUEUED, RefundMove.TAKE): _R.PENDING,
+        **{(status, RefundMove.FINISH): _R.DONE for status in (_R.QUEUED, _R.PENDING)},
+        # A bank may send back what had arrived, weeks later: the account is closed.
+        **{(status, RefundMove.FAIL): _R.FAILED for status in (_R.QUEUED, _R.PENDING, _R.DONE)},
+        **{(status, RefundMove.CANCEL): _R.CANCELLED for status in (_R.QUEUED, _R.PENDING)},
+    },
+)
+
+#: Refunds that have no end yet.
+UNDER_WAY = (_R.QUEUED, _R.PENDING)
+#: Refunds that took, or are about to take, money back; the others gave it up again.
+TAKES = (*UNDER_WAY, _R.DONE)
+
+#: By which move a refund comes to a status.
+REACHED_BY = {
+    _R.PENDING: RefundMove.TAKE,
+    _R.DONE: RefundMove.FINISH,
+    _R.FAILED: RefundMove.FAIL,
+    _R.CANCELLED: RefundMove.CANCEL,
+}

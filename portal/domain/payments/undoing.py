@@ -40,9 +40,9 @@ from portal.domain.invoices.models import (
     Document,
 )
 from portal.domain.payments import actions, mails, queries
-from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
+from portal.domain.payments.models import Payment, PaymentStatus, Refund
 from portal.domain.payments.registering import PROVIDER
-from portal.domain.payments.states import Move
+from portal.domain.payments.states import TAKES, Move
 from portal.extensions import db
 
 LONGEST_REASON = 500
@@ -148,7 +148,7 @@ def _is_refunded(payment: Payment) -> bool:
     """Whether a refund of it is done or under way, or money of an invoice of it was paid out since it was booked."""
     refunds = sa.select(Refund.id).where(
         Refund.payment_id == payment.id,
-        Refund.status.in_((RefundStatus.QUEUED, RefundStatus.PENDING, RefundStatus.DONE)),
+        Refund.status.in_(TAKES),
     )
     if db.session.scalar(refunds.limit(1)) is not None:
         return True

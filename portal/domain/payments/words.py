@@ -23,6 +23,22 @@ STARTED = {
     PaymentMethodKind.CASH: _l("You started a payment of %(amount)s."),
 }
 
+#: What somebody of the shop must look at, by the mark of a payment.
+MARKS = {
+    "wrong_reference": _l("The payment provider names another payment of ours for it."),
+    "contradiction": _l("The payment provider says that it was paid, although it had failed."),
+    "wrong_currency": _l("What came in is of another currency or no amount, and is booked to nothing."),
+    "wrong_amount": _l("Another amount came in than was asked for; what came in is booked."),
+    "wrong_refund": _l("The payment provider paid back another amount than was ordered."),
+    "unknown_refund": _l(
+        "Money of it was paid back on the payment provider’s own pages. The customer’s credit was not taken for that."
+    ),
+    "contradicting_refund": _l(
+        "The payment provider says that a refund of it arrived, or not, after the opposite was said. Look at the "
+        "provider’s own pages."
+    ),
+}
+
 
 @dataclass(frozen=True)
 class PartPending:

@@ -251,6 +251,14 @@ def end_by_itself(ticket_id: int, move: Move, *, actor: Actor, now: datetime) ->
     return move_ticket(ticket, move, actor=actor, now=now)
 
 
+def open_again_by_itself(ticket_id: int, *, actor: Actor, now: datetime) -> Ticket:
+    """Has a ticket wait for the shop whose answer came to nothing, one that ended included. Nobody is told."""
+    ticket = lock_ticket(ticket_id)
+    ticket.waits_for_customer = False
+    move_ticket(ticket, Move.REOPEN, actor=actor, now=now)
+    return ticket
+
+
 def change_priority(ticket_id: int, priority: Priority, *, author: Author, now: datetime) -> Ticket:
     """How soon the shop means to answer. Twice is once. For staff who may write tickets."""
     ticket = lock_ticket(ticket_id)

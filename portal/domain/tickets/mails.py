@@ -27,13 +27,15 @@ from portal.domain.people.recipients import (
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
 from portal.domain.tickets import senders
-from portal.domain.tickets.models import DisputeStatus, Ticket, TicketMessage
+from portal.domain.tickets.models import DisputeStatus, Ticket, TicketAttachment, TicketMessage
 from portal.extensions import db
 
 log = logging.getLogger(__name__)
 
 #: How much of a message its mail shows.
 EXCERPT = 200
+#: How many files of a message its mail names.
+NAMED = 5
 #: How often in a day who writes a mail is told that it arrived.
 MOST_IN_A_DAY = 3
 
@@ -123,7 +125,11 @@ def may_confirm(address: str, *, now: datetime) -> bool:
 
 def answered(ticket: Ticket, message: TicketMessage, *, now: datetime) -> MailMessage | None:
     """Tells the account, and contacts with account e-mails, what the shop answered. No switch stops it."""
-    said = {"author": message.author_name or get_shop(ticket.shop_id).name, "excerpt": excerpt(message.body)}
+    said = {
+        "author": message.author_name or get_shop(ticket.shop_id).name,
+        "excerpt": excerpt(message.body),
+        "files": _files_of(message),
+    }
     return _tell_account("ticket_answered", ticket, None, said, now=now)
 
 
@@ -192,6 +198,18 @@ def excerpt(body: str) -> str:
     cut = text[:EXCERPT]
     at_word = cut.rpartition(" ")[0]
     return f"{at_word if len(at_word) > EXCERPT // 2 else cut}…"
+
+
+def _files_of(message: TicketMessage) -> str:
+    """The names of what is attached to a message, of many the first; they are on its page, not in the mail."""
+    names = list(
+        db.session.scalars(
+            sa.select(TicketAttachment.name)
+            .where(TicketAttachment.message_id == message.id)
+            .order_by(TicketAttachment.id)
+        )
+    )
+    return ", ".join(names[:NAMED]) + ("…" if len(names) > NAMED else "")
 
 
 def _tell_account(

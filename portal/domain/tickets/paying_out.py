@@ -1,24 +1,31 @@
-"""Money that the shop sent back from its own bank, written down with the request for it (domain.md, "Payments").
+"""Paying money back about an invoice, with the request for it where there is one (domain.md, "Payments").
 
 The credit note comes first: what was paid is the customer's credit then, and paying it out takes that credit, so that
-the same money never goes twice.
+the same money never goes twice. How it goes, and what becomes of it, is ``payments.refunding``.
+
+| the money | the request | who is told |
+| --- | --- | --- |
+| is to be paid by a provider | is answered, and under review; nothing else is decided meanwhile | nobody yet |
+| is on its way: sent by hand, or by the provider | resolved, unless the customer wrote since | the customer |
+| came to nothing | open again | the shop; the customer, if told before and nobody's bank took it back |
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
-from portal.core import clock
+from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
-from portal.domain.invoices import booking, ledger
-from portal.domain.invoices.models import CreditEntry, CreditUse, Document
-from portal.domain.payments.mails import refund_paid
-from portal.domain.payments.registering import EARLIEST
+from portal.domain.invoices import ledger
+from portal.domain.invoices.models import Document
+from portal.domain.payments import refunding
+from portal.domain.payments.mails import refund_came_back, refund_came_to_nothing, refund_paid
+from portal.domain.payments.models import Refund
+from portal.domain.payments.refunding import Order, refund_failed, refund_sent
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import mails, refunds
 from portal.domain.tickets.actions import (
@@ -26,29 +33,15 @@ from portal.domain.tickets.actions import (
     Said,
     answer_silently,
     end_by_itself,
-    is_answered,
     lock_ticket,
     of_staff,
+    open_again_by_itself,
 )
-from portal.domain.tickets.models import Ticket, TicketType
+from portal.domain.tickets.models import AuthorKind, Ticket, TicketMessage, TicketType
 from portal.domain.tickets.states import RUNNING, Move
 from portal.extensions import db
 
-LONGEST_REFERENCE = 140
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaidOut:
-    """What left the bank: ``amount_minor`` in the currency of the invoice, on a day of the shop's calendar.
-
-    ``key`` names the form it was typed into: the same form is the same money.
-    """
-
-    amount_minor: int
-    paid_on: date
-    reference: str
-    message: str
-    key: str
+UNDER_WAY = _l("Money for this request is on its way already. Please look again.")
 
 
 @dataclass(frozen=True)
@@ -64,88 +57,87 @@ class Credit:
 
 def credit_about(document_id: int) -> Credit:
     """What can be paid out about an invoice. For staff who may change invoices."""
-    both = sa.select(credit_minor(document_id), refunds.credit_left_minor(document_id))
+    both = sa.select(ledger.credit_about(document_id), refunds.credit_left_minor(document_id))
     minor, here_minor = db.session.execute(both).one()
     return Credit(int(minor), int(here_minor))
 
 
-def credit_of(document_id: int) -> int:
-    """The credit of an invoice's customer in its currency, in minor units: the most that can be paid out."""
-    return int(db.session.scalar(sa.select(credit_minor(document_id))) or 0)
-
-
-def credit_minor(document_id: Any) -> sa.ScalarSelect[int]:
-    """The same, for a statement."""
-    return (
-        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
-        .join(
-            Document,
-            sa.and_(
-                Document.customer_id == CreditEntry.customer_id,
-                Document.mode == CreditEntry.mode,
-                Document.currency == CreditEntry.currency,
-            ),
-        )
-        .where(Document.id == document_id)
-        .scalar_subquery()
-    )
-
-
-def pay_out(ticket_id: int, paid: PaidOut, *, shop: Shop, author: Author, now: datetime) -> bool:
-    """Takes the credit that was paid out, tells the customer, and resolves the request. False where that was done.
+def pay_out(document_id: int, wanted: Order, *, shop: Shop, author: Author, now: datetime) -> Refund:
+    """Pays back about an invoice, and answers the request with what ``wanted`` says. Sent twice it is once.
 
     For staff who may change invoices. Raises ``DomainError`` for an amount beyond the customer's credit, a day that
-    cannot be, or no words; ``Conflict`` for a request that was decided meanwhile.
+    cannot be, or no words; ``Conflict`` for a request that was decided meanwhile, or a payment that cannot go back.
     """
-    about = sa.select(Ticket.customer_id, Ticket.document_id).where(Ticket.id == ticket_id)
-    customer_id, document_id = db.session.execute(about).one()
-    # In the order in which payments lock them: the account, then the ticket.
-    booking.lock_credit([customer_id])
-    said = Said(paid.message, key=paid.key)
-    if is_answered(ticket_id, said, author=author):
-        return False
-    ticket = lock_ticket(ticket_id)
-    if ticket.type is not TicketType.REFUND_REQUEST or ticket.status not in RUNNING or document_id is None:
-        raise Conflict(_l("This ticket was decided already. Please look again."))
-    _check(paid, credit_of(document_id), today=clock.today(shop.time_zone, now))
     document = db.session.get_one(Document, document_id)
-    _take(document, paid, ticket, author=author, now=now)
-    message = answer_silently(ticket.id, said, author=author, now=now)
-    end_by_itself(ticket.id, Move.RESOLVE, actor=of_staff(author), now=now)
-    told = refund_paid(
-        document,
-        amount_minor=paid.amount_minor,
-        paid_on=paid.paid_on,
-        reference=paid.reference,
-        says=mails.excerpt(message.body),
-        now=now,
-    )
-    if told is None:
-        # Whoever switched the mails about payments off still asked something, and reads the answer.
-        mails.answered(ticket, message, now=now)
-    return True
-
-
-def _check(paid: PaidOut, credit_minor: int, *, today: date) -> None:
-    if not paid.message.strip():
+    refunding.hold(document, wanted.way)
+    known = refunding.find_known(document_id, wanted)
+    if known is not None:
+        return known
+    if not wanted.says.strip():
         raise DomainError(_l("Say that the money is on its way."), "body")
-    if paid.amount_minor <= 0:
-        raise DomainError(_l("The amount must be at least one cent."), "amount")
-    if paid.amount_minor > credit_minor:
-        raise DomainError(_l("The customer has less credit than that. Make a credit note first."), "amount")
-    if not EARLIEST <= paid.paid_on <= today:
-        raise DomainError(_l("Money cannot have gone out on that day."), "paid_on")
+    if wanted.ticket_id is not None:
+        ticket = lock_ticket(wanted.ticket_id)
+        is_asked = ticket.type is TicketType.REFUND_REQUEST and ticket.document_id == document_id
+        if not is_asked or ticket.status not in RUNNING:
+            raise Conflict(_l("This ticket was decided already. Please look again."))
+        if refunding.find_under_way(ticket.id) is not None:
+            raise Conflict(UNDER_WAY)
+    refunding.check(document, wanted, shop=shop, now=now)
+    if wanted.ticket_id is not None:
+        answer_silently(wanted.ticket_id, Said(wanted.says, key=wanted.key), author=author, now=now)
+    # The whole of it stands in the conversation; without one the mail is all that the customer gets.
+    order = wanted if wanted.ticket_id is None else replace(wanted, says=mails.excerpt(wanted.says))
+    return refunding.make(document, order, shop=shop, actor=of_staff(author), now=now)
 
 
-def _take(document: Document, paid: PaidOut, ticket: Ticket, *, author: Author, now: datetime) -> None:
-    ledger.write(
-        ledger.account_of(document),
-        -paid.amount_minor,
-        CreditUse.REFUND,
-        now=now,
-        actor=of_staff(author),
-        document_id=document.id,
-        ticket_id=ticket.id,
-        paid_on=paid.paid_on.isoformat(),
-        reference=paid.reference,
+@refund_sent.connect
+def tell_sent(*, refund: Refund, document: Document, actor: Actor, now: datetime) -> None:
+    """The money is on its way: the request is resolved, and the customer is told."""
+    told = refund_paid(document, refund, now=now)
+    if refund.ticket_id is not None:
+        ticket = lock_ticket(refund.ticket_id)
+        answer = _last_answer(ticket)
+        if told is None:
+            # Whoever switched the mails about payments off still asked something, and reads the answer.
+            told = mails.answered(ticket, answer, now=now)
+        if ticket.status in RUNNING and not _is_written_since(ticket, answer):
+            end_by_itself(ticket.id, Move.RESOLVE, actor=actor, now=now)
+    refund.is_told = told is not None
+
+
+@refund_failed.connect
+def tell_failed(*, refund: Refund, document: Document, actor: Actor, now: datetime) -> None:
+    """It came to nothing: the shop has to do something, and the customer is told if they wait for the money."""
+    ticket = None
+    if refund.ticket_id is not None:
+        ticket = open_again_by_itself(refund.ticket_id, actor=actor, now=now)
+    # Who has the money back already, by a chargeback, waits for nothing.
+    is_told = (
+        refund.is_told
+        and not refunding.is_charged_back(refund)
+        and refund_came_to_nothing(document, refund, now=now) is not None
     )
+    refund_came_back(document, refund, ticket=ticket.public_id if ticket else None, is_told=is_told, now=now)
+
+
+def _is_written_since(ticket: Ticket, answer: TicketMessage) -> bool:
+    """Whether the customer wrote after an answer: then somebody has to read that first."""
+    since = sa.select(TicketMessage.id).where(
+        TicketMessage.ticket_id == ticket.id,
+        TicketMessage.author_kind == AuthorKind.CUSTOMER,
+        TicketMessage.id > answer.id,
+    )
+    return db.session.scalar(since.limit(1)) is not None
+
+
+def _last_answer(ticket: Ticket) -> TicketMessage:
+    return db.session.scalars(
+        sa.select(TicketMessage)
+        .where(
+            TicketMessage.ticket_id == ticket.id,
+            TicketMessage.author_kind == AuthorKind.STAFF,
+            TicketMessage.is_internal.is_(False),
+        )
+        .order_by(TicketMessage.id.desc())
+        .limit(1)
+    ).one()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import aliased
 
-from portal.core.errors import Conflict, DomainError
+from portal.core.errors import Conflict, DomainError, NotFound
 from portal.domain.invoices import booking
 from portal.domain.invoices.balance import noted_minor
 from portal.domain.invoices.models import (
@@ -22,7 +23,9 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.invoices.queries import LISTED
-from portal.domain.payments.models import Payment, Refund, RefundStatus
+from portal.domain.payments import refunding
+from portal.domain.payments.models import Payment, Refund
+from portal.domain.payments.states import TAKES
 from portal.domain.tickets import mails
 from portal.domain.tickets.actions import (
     Author,
@@ -39,8 +42,6 @@ from portal.domain.tickets.related import Kind, Related
 from portal.domain.tickets.states import RUNNING, Move
 from portal.extensions import db
 
-#: Refunds that took, or are about to take, money back; the others gave it up again.
-_TAKES = (RefundStatus.QUEUED, RefundStatus.PENDING, RefundStatus.DONE)
 NOT_POSSIBLE = _l("There is nothing to refund on this invoice any more.")
 
 
@@ -123,7 +124,7 @@ def _paid_minor(document_id: Any) -> sa.ScalarSelect[int]:
     """
     refunded = (
         sa.select(sa.func.coalesce(sa.func.sum(Refund.amount_minor), 0))
-        .where(Refund.payment_id == Payment.id, Refund.status.in_(_TAKES))
+        .where(Refund.payment_id == Payment.id, Refund.status.in_(TAKES))
         .correlate(Payment)
         .scalar_subquery()
     )
@@ -166,6 +167,36 @@ def running_request(document_id: Any) -> sa.ScalarSelect[str]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+@dataclass(frozen=True)
+class RequestOf:
+    """A request for the money of a document."""
+
+    id: int
+    public_id: str
+    number: str
+    is_running: bool
+
+
+def find_running_request(document_id: int) -> RequestOf | None:
+    """The one that is open or in review. For staff."""
+    return _request(Ticket.document_id == document_id, Ticket.status.in_(RUNNING))
+
+
+def get_request(document_id: int, public_id: str) -> RequestOf:
+    """The one with this public id; ``NotFound`` for any that is not about this document. For staff."""
+    found = _request(Ticket.document_id == document_id, Ticket.public_id == public_id)
+    if found is None:
+        raise NotFound(f"no request {public_id}")
+    return found
+
+
+def _request(*where: Any) -> RequestOf | None:
+    columns = sa.select(Ticket.id, Ticket.public_id, Ticket.number, Ticket.status)
+    asked = columns.where(Ticket.type == TicketType.REFUND_REQUEST, *where).order_by(Ticket.id).limit(1)
+    row = db.session.execute(asked).one_or_none()
+    return None if row is None else RequestOf(row.id, row.public_id, row.number, row.status in RUNNING)
 
 
 def is_refundable(document: Document, refundable: int) -> bool:
@@ -213,5 +244,7 @@ def refuse_refund(ticket_id: int, message: str, *, author: Author, now: datetime
     ticket = lock_ticket(ticket_id)
     if ticket.type is not TicketType.REFUND_REQUEST or ticket.status not in RUNNING:
         raise Conflict(_l("This ticket was decided already. Please look again."))
+    if refunding.find_under_way(ticket.id) is not None:
+        raise Conflict(_l("Money is on its way for this request, so it cannot be refused now."))
     answer(ticket.id, Said(message), author=author, now=now)
     return change_status(ticket.id, Move.REJECT, author=author, now=now)

@@ -17,6 +17,8 @@ class Move(StrEnum):
     CLOSE = "close"
     #: The customer wrote: in a ticket that ended this opens it again, in a running one nothing changes.
     CUSTOMER_REPLY = "customer_reply"
+    #: What ended it came to nothing: the shop has to look again.
+    REOPEN = "reopen"
 
 
 _S = TicketStatus
@@ -25,6 +27,8 @@ _S = TicketStatus
 RUNNING = (_S.OPEN, _S.IN_REVIEW)
 ENDED = (_S.RESOLVED, _S.REJECTED, _S.CLOSED)
 ENDING = (Move.RESOLVE, Move.REJECT, Move.CLOSE)
+#: What somebody of the shop does to a ticket; the other moves come by what happens.
+BY_STAFF = (Move.REVIEW, *ENDING)
 
 LIFE: Lifecycle[TicketStatus, Move] = Lifecycle(
     "ticket",
@@ -33,8 +37,8 @@ LIFE: Lifecycle[TicketStatus, Move] = Lifecycle(
         (_S.IN_REVIEW, Move.RESOLVE): _S.RESOLVED,
         (_S.IN_REVIEW, Move.REJECT): _S.REJECTED,
         (_S.IN_REVIEW, Move.CLOSE): _S.CLOSED,
-        **{(status, Move.CUSTOMER_REPLY): status for status in RUNNING},
-        **{(status, Move.CUSTOMER_REPLY): _S.OPEN for status in ENDED},
+        **{(status, move): status for status in RUNNING for move in (Move.CUSTOMER_REPLY, Move.REOPEN)},
+        **{(status, move): _S.OPEN for status in ENDED for move in (Move.CUSTOMER_REPLY, Move.REOPEN)},
     },
 )
 

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
+from portal.domain.payments.refunding import find_under_way
 from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.subscriptions.models import ChangeKind, SubscriptionChange
 from portal.domain.subscriptions.standing import find_waiting
@@ -31,6 +32,8 @@ def why_undecided(ticket: Ticket, *, today: date) -> Any:
             if ticket.subscription_id is not None and right_to_cancel(ticket.subscription_id) is not None:
                 return _l("A cancellation ends by its decision: approve and cancel.")
             return _l("A cancellation ends by its decision: approve and cancel, or reject and keep.")
+        case TicketType.REFUND_REQUEST if find_under_way(ticket.id) is not None:
+            return _l("Money for this request is on its way: it is resolved by that.")
         case TicketType.BILLING if _asks_for_plan(ticket):
             return _l("A payment plan ends by its answer: agree, or refuse with a reason.")
     return None

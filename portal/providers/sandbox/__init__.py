@@ -148,6 +148,7 @@ def build(
         name="sandbox",
         methods=(Method.IDEAL, Method.CARD),
         saved_methods=(Method.SEPA, Method.CARD),
+        refunds=True,
         checkout_origins=() if checkout_origin is None else (checkout_origin,),
         test_only=True,
         idempotency_window=timedelta(days=1),

@@ -106,6 +106,7 @@ def refund(answer: Answer) -> ProviderRefund:
             amount=_money(answer["amount"]),
             status=RefundStatus(answer["status"]),
             reference=answer["reference"],
+            failure_reason=answer.get("failure_reason"),
         )
     )
 

@@ -28,6 +28,7 @@ from portal.domain.tickets.actions import Said
 from portal.domain.tickets.states import DisputeMove
 from portal.extensions import db
 from tests.cast import START, make_invoice
+from tests.domain.collections.test_planned import DUE, agree
 from tests.domain.invoices.paying import spend_credit
 from tests.page_client import check_page, find_all, parse, text_of
 from tests.rows import make_case, write_invoices
@@ -607,3 +608,16 @@ def test_an_objection_stands_on_top_while_it_runs_and_in_the_history_after(
     page = saskia.get(invoice)
     assert "objects to this invoice" not in text(page)
     assert history(page)[0].startswith(words) and f"/office/tickets/{ticket}" in page.text
+
+
+@pytest.mark.parametrize(("days", "state"), [(-1, "Unpaid"), (0, "Unpaid"), (1, "Overdue")])
+def test_what_is_paid_in_instalments_is_late_by_their_days(
+    login: Any, on_stage: Any, ids: Any, days: int, state: str
+) -> None:
+    with on_stage():
+        case = make_case(ids.emma_account)
+        agree(case)
+        page = f"{LIST}/{db.session.get_one(Document, case.document_id).public_id}"
+    with clock.frozen(START + (DUE[0] - START.date()) + timedelta(days=days)):
+        shown = text(login("saskia").get(page))
+    assert f"Invoice 2026-0001{state}" in shown and "Next instalment€ 40.33 on " in shown

@@ -26,6 +26,7 @@ from portal.domain.payments.models import (
     Payment,
     PaymentMethodKind,
 )
+from portal.domain.payments.refunding import ByHand, Order
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
@@ -108,15 +109,12 @@ def pay_out(
 ) -> None:
     """So much of the credit paid out, as an answer to a request about a document."""
     ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
-    paid = paying_out.PaidOut(
-        amount_minor=amount_minor,
-        paid_on=paid_on or at.date(),
-        reference="",
-        message="Here it is.",
-        key="o" * 22,
+    way = ByHand(sent_on=paid_on or at.date())
+    paid = Order(
+        amount_minor=amount_minor, way=way, says="Here it is.", key=f"{ticket.id:022}", ticket_id=ticket.id
     )
     shop, saskia = db.session.get_one(Shop, ids.shop), db.session.get_one(Staff, ids.saskia)
-    assert paying_out.pay_out(ticket.id, paid, shop=shop, author=saskia, now=at)
+    assert paying_out.pay_out(document.id, paid, shop=shop, author=saskia, now=at)
 
 
 def note_on(ids: Ids, document: Document, amount_minor: int | None = None) -> Document:

@@ -6,6 +6,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask_babel import force_locale
@@ -18,13 +19,19 @@ from portal.core.scalars import thaw
 from portal.domain.invoices import booking, taking_back
 from portal.domain.invoices.models import Document
 from portal.domain.invoices.taking_back import Part
-from portal.domain.payments import undoing
-from portal.domain.payments.mails import payment_confirmation, refund_paid
-from portal.domain.payments.models import Payment, PaymentMethodKind
+from portal.domain.payments import undoing, words
+from portal.domain.payments.mails import (
+    marked,
+    payment_confirmation,
+    refund_came_back,
+    refund_came_to_nothing,
+    refund_paid,
+)
+from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus, Refund
 from portal.domain.payments.provider import ProviderStatus
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.models import Customer, Person, Staff
-from portal.domain.shops.models import Shop
+from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
 from tests.domain.invoices.paying import attempt
 from tests.domain.payments.test_applying import report
@@ -32,6 +39,7 @@ from tests.domain.payments.test_several import give_credit, start, use_credit
 from tests.domain.payments.test_starting import start as start_one
 from tests.payments_world import World
 
+PAYMENTS = Path(__file__).resolve().parents[3] / "portal" / "domain" / "payments"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "mail"
 
 
@@ -137,16 +145,89 @@ def test_golden_of_a_refund(world: World, language: str) -> None:
     invoice = world.invoice()
     with world.scope():
         document = db.session.get_one(Document, invoice.id)
-        refund_paid(
-            document,
-            amount_minor=12100,
-            paid_on=date(2026, 11, 2),
-            reference="NL91 <b>2026</b>",
-            says="Sorry that it broke.",
-            now=clock.now(),
-        )
+        by_hand = refund_of(reference="NL91 <b>2026</b>", says="Sorry that it broke.")
+        refund_paid(document, by_hand, now=clock.now())
         db.session.commit()
     check(world, "refund_paid", language, "refund_paid")
+
+
+def refund_of(payment: Payment | None = None, **values: Any) -> Refund:
+    """A refund of € 121, sent by hand unless a payment is given."""
+    refund = Refund(
+        mode=Mode.TEST,
+        payment_id=payment.id if payment is not None else None,
+        currency="EUR",
+        amount_minor=12100,
+        idempotency_key="refund-x",
+        sent_on=date(2026, 11, 2),
+        **{"says": "", "reference": "", "failure_reason": "", **values},
+    )
+    db.session.add(refund)
+    db.session.flush()
+    return refund
+
+
+@pytest.mark.parametrize("ending", ["sent", "failed"])
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_refund_by_its_provider(world: World, language: str, ending: str) -> None:
+    speak(world, language)
+    browser = world.browser()
+    invoice = world.invoice(12100)
+    browser.decide(browser.pay(invoice), "paid", "before")
+    world.work()
+    with world.scope():
+        document = db.session.get_one(Document, invoice.id)
+        payment = db.session.query(Payment).one()
+        assert payment.status is PaymentStatus.PAID
+        write = refund_paid if ending == "sent" else refund_came_to_nothing
+        write(document, refund_of(payment, says="Sorry that it broke."), now=clock.now())
+        db.session.commit()
+    name = "refund_paid" if ending == "sent" else "refund_failed"
+    golden = "refund_paid_by_provider" if ending == "sent" else name
+    leads_to = ("invoice_url", "settings_url") if ending == "sent" else ("invoice_url",)
+    check(world, name, language, golden, leads_to=leads_to)
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_payment_to_look_at(world: World, language: str) -> None:
+    browser, invoice = world.browser(), world.invoice(12100)
+    browser.decide(browser.pay(invoice), "paid", "before")
+    world.work()
+    with world.scope():
+        for one in db.session.query(Staff):
+            one.language = language
+        marked(db.session.query(Payment).one(), mismatch="unknown_refund", now=clock.now())
+        db.session.commit()
+    check(world, "payment_marked", language, "payment_marked", leads_to=("page_url",))
+
+
+def test_every_mark_has_words() -> None:
+    """Those that the code makes are those that people can read."""
+    made = set()
+    for file in ("actions.py", "refunding.py"):
+        made |= set(re.findall(r'mark\(\s*payment,\s*"(\w+)"', (PAYMENTS / file).read_text()))
+    assert made == set(words.MARKS)
+
+
+@pytest.mark.parametrize("ending", ["refused", "came back"])
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_golden_of_a_refund_that_came_back_to_the_shop(world: World, language: str, ending: str) -> None:
+    world.change_shop(default_language=language)
+    invoice = world.invoice(12100)
+    with world.scope():
+        for one in db.session.query(Staff):
+            one.language = language
+        document = db.session.get_one(Document, invoice.id)
+        refund = refund_of(failure_reason="AC04 <closed>")
+        was_sent = ending == "came back"
+        if not was_sent:
+            refund.sent_on = None
+        refund_came_back(
+            document, refund, ticket="t" * 22 if was_sent else None, is_told=was_sent, now=clock.now()
+        )
+        db.session.commit()
+    golden = f"refund_{ending.replace(' ', '_')}_for_staff"
+    check(world, "refund_came_back", language, golden, leads_to=("page_url",))
 
 
 @pytest.mark.parametrize("is_credited", [False, True])

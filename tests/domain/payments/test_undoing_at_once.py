@@ -12,6 +12,7 @@ from portal.domain.invoices.balance import find_imbalances
 from portal.domain.invoices.models import CreditEntry, Document
 from portal.domain.invoices.taking_back import Part
 from portal.domain.payments import undoing
+from portal.domain.payments.refunding import ByHand, Order
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import paying_out
@@ -49,14 +50,14 @@ def test_several_at_once_take_it_back_once(here: tuple[Flask, Ids]) -> None:
 def test_taken_back_while_its_excess_is_paid_out_one_of_them_holds(here: tuple[Flask, Ids]) -> None:
     ids = here[1]
 
-    def begin() -> tuple[int, int]:
+    def begin() -> tuple[int, int, int]:
         document = make_invoice(ids.jan_account)
         payment = by_hand(document, 12100 + 3000, key="v" * 22)
         about = make_invoice(ids.jan_account)
         ticket = make_ticket(ids.jan_account, type=TicketType.REFUND_REQUEST, document_id=about.id)
-        return payment.id, ticket.id
+        return payment.id, ticket.id, about.id
 
-    payment_id, ticket_id = alone(here, begin)
+    payment_id, ticket_id, document_id = alone(here, begin)
     staff = Actor("staff", ids.saskia)
 
     def take() -> str:
@@ -64,11 +65,10 @@ def test_taken_back_while_its_excess_is_paid_out_one_of_them_holds(here: tuple[F
         return "undone"
 
     def send() -> str:
-        paid = paying_out.PaidOut(
-            amount_minor=3000, paid_on=START.date(), reference="", message="Here.", key="o" * 22
-        )
+        way = ByHand(sent_on=START.date())
+        paid = Order(amount_minor=3000, way=way, says="Here.", key="o" * 22, ticket_id=ticket_id)
         shop, saskia = db.session.get_one(Shop, ids.shop), db.session.get_one(Staff, ids.saskia)
-        paying_out.pay_out(ticket_id, paid, shop=shop, author=saskia, now=LATER)
+        paying_out.pay_out(document_id, paid, shop=shop, author=saskia, now=LATER)
         return "paid out"
 
     turns = iter([take, send])

@@ -38,10 +38,13 @@ from portal.domain.payments.mails import (
     correct,
     credit_confirmation,
     failed,
+    marked,
     payment_confirmation,
+    refund_came_back,
+    refund_came_to_nothing,
     refund_paid,
 )
-from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus
+from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus, Refund
 from portal.domain.people import mails
 from portal.domain.people.models import Customer, Invitation, Membership, Person
 from portal.domain.people.recipients import Switch, account_recipients, billing_recipients
@@ -173,8 +176,18 @@ class Scene:
 
     def refund(self) -> MailMessage | None:
         document = make_invoice(self.account.id)
-        return refund_paid(
-            document, amount_minor=100, paid_on=START.date(), reference="", says="Here it is.", now=START
+        return refund_paid(document, self._refund(), now=START)
+
+    def failed_refund(self) -> MailMessage | None:
+        return refund_came_to_nothing(make_invoice(self.account.id), self._refund(), now=START)
+
+    def refund_that_came_back(self) -> MailMessage | None:
+        document = make_invoice(self.account.id)
+        return refund_came_back(document, self._refund(), ticket=None, is_told=True, now=START)[0]
+
+    def _refund(self) -> Refund:
+        return Refund(
+            amount_minor=100, currency="EUR", sent_on=START.date(), reference="", says="Here it is."
         )
 
 
@@ -215,9 +228,14 @@ MAILS: dict[str, Kind] = {
         lambda s: charged_back(s.payment(), [make_invoice(s.account.id)], now=START), Category.BILLING
     ),
     "charged_back": Kind(Scene.charged_back_for_staff, Category.STAFF),
+    "payment_marked": Kind(
+        lambda s: marked(s.payment(), mismatch="wrong_amount", now=START)[0], Category.STAFF
+    ),
     "payment_reminder": Kind(Scene.reminder, Category.BILLING, Switch.PAYMENT_REMINDERS),
     "credit_used": Kind(Scene.credit, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
     "refund_paid": Kind(Scene.refund, Category.BILLING, Switch.PAYMENT_CONFIRMATION),
+    "refund_failed": Kind(Scene.failed_refund, Category.BILLING),
+    "refund_came_back": Kind(Scene.refund_that_came_back, Category.STAFF),
     "ticket_received": Kind(
         lambda s: s.ticket(
             lambda ticket, said: ticket_mails.received(ticket, said, to=s.emma.email, now=START)

@@ -17,6 +17,7 @@ from portal.core import database, mail_delivery
 from portal.core.mailer import Category, MailMessage
 from portal.core.scalars import thaw
 from portal.core.tenancy import shop_scope
+from portal.core.uploads import PDF, Upload
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.people.models import ContactPerson, Customer, Person, Staff, StaffRole
@@ -128,7 +129,8 @@ def happen(name: str, ids: Any, body: str = BODY, subject: str = "Delivery day")
         ticket.status = TicketStatus.IN_REVIEW
         actions.change_status(ticket.id, Move.RESOLVE, author=saskia, now=START)
     else:
-        actions.answer(ticket.id, Said(body), author=saskia, now=START)
+        files = [Upload(name, PDF, b"%PDF-") for name in ("label <1>.pdf", "return.pdf")]
+        actions.answer(ticket.id, Said(body, files), author=saskia, now=START)
 
 
 NAMES = [

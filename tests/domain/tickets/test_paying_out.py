@@ -16,15 +16,15 @@ from portal.core.audit import AuditEntry
 from portal.core.errors import Conflict, DomainError
 from portal.core.mail_message import MailMessage
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import refunded, taking_back
+from portal.domain.invoices import taking_back
 from portal.domain.invoices.models import CreditEntry, CreditUse
-from portal.domain.invoices.refunded import Refunded
-from portal.domain.payments.models import Payment
+from portal.domain.payments import refunded
+from portal.domain.payments.models import Payment, Refund, RefundStatus
+from portal.domain.payments.refunding import ByHand, Order
 from portal.domain.people.models import Customer, Staff
 from portal.domain.shops.models import Shop
 from portal.domain.tickets import paying_out, refunds
 from portal.domain.tickets.models import Ticket, TicketMessage, TicketStatus, TicketType
-from portal.domain.tickets.paying_out import PaidOut
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
 from tests.domain.invoices.paying import ACTOR, attempt, book, credit, spend_credit
@@ -33,9 +33,8 @@ from tests.rows import make_credit_note, make_ticket
 
 __all__ = ["here", "on_postgresql"]
 
-PAID = PaidOut(
-    amount_minor=4900, paid_on=START.date(), reference="NL91", message="It is on its way.", key="k" * 22
-)
+TODAY = ByHand(sent_on=START.date(), reference="NL91")
+PAID = Order(amount_minor=4900, way=TODAY, says="It is on its way.", key="k" * 22)
 
 
 @pytest.fixture
@@ -64,9 +63,10 @@ def wanted(ids: Ids, *, credited: bool = True) -> Ticket:
     return make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=document.id)
 
 
-def pay(ids: Ids, ticket_id: int, paid: PaidOut = PAID) -> bool:
+def pay(ids: Ids, ticket: Ticket, paid: Order = PAID, *, document_id: int | None = None) -> Refund:
     shop, saskia = db.session.get_one(Shop, ids.shop), db.session.get_one(Staff, ids.saskia)
-    return paying_out.pay_out(ticket_id, paid, shop=shop, author=saskia, now=START)
+    about, order = document_id or ticket.document_id or 0, replace(paid, ticket_id=ticket.id)
+    return paying_out.pay_out(about, order, shop=shop, author=saskia, now=START)
 
 
 def mails() -> list[str]:
@@ -78,30 +78,34 @@ def mails() -> list[str]:
 
 def test_it_takes_the_credit_tells_the_customer_and_ends_the_request(scene: Ids) -> None:
     ticket = wanted(scene)
-    assert paying_out.credit_of(ticket.document_id or 0) == credit(scene.emma_account) == 4900
-    assert pay(scene, ticket.id)
+    assert paying_out.credit_about(ticket.document_id or 0).minor == credit(scene.emma_account) == 4900
+    assert pay(scene, ticket)
     entry = db.session.scalars(sa.select(CreditEntry).where(CreditEntry.use == CreditUse.REFUND)).one()
     assert (entry.amount_minor, entry.document_id) == (-4900, ticket.document_id)
+    refund = db.session.scalars(sa.select(Refund)).one()
+    assert (refund.id, refund.status, refund.payment_id) == (entry.refund_id, RefundStatus.DONE, None)
+    assert (refund.sent_on, refund.reference, refund.ticket_id) == (START.date(), "NL91", ticket.id)
     assert credit(scene.emma_account) == 0 and ticket.status is TicketStatus.RESOLVED
     assert mails() == ["refund_paid"]
     data = db.session.scalars(sa.select(AuditEntry.data).where(AuditEntry.event == "credit.changed")).all()[
         -1
     ]
-    assert (data["amount_minor"], data["use"], data["paid_on"], data["reference"], data["ticket_id"]) == (
-        -4900, "refund", "2026-11-01", "NL91", ticket.id,
+    assert (data["amount_minor"], data["use"], data["refund_id"], data["ticket_id"]) == (
+        -4900, "refund", refund.id, ticket.id,
     )  # fmt: skip
     said = sa.select(TicketMessage.body).where(TicketMessage.ticket_id == ticket.id)
-    assert db.session.scalars(said.where(TicketMessage.staff_id == scene.saskia)).all() == [PAID.message]
+    assert db.session.scalars(said.where(TicketMessage.staff_id == scene.saskia)).all() == [PAID.says]
     refundable = db.session.scalar(sa.select(refunds.refundable_minor(ticket.document_id)))
     assert refundable == 0, "the same money never goes twice"
 
 
 def test_the_same_form_twice_is_once_and_another_is_refused(scene: Ids) -> None:
     ticket = wanted(scene)
-    assert pay(scene, ticket.id, replace(PAID, amount_minor=900))
-    assert not pay(scene, ticket.id, replace(PAID, amount_minor=900))
+    assert pay(scene, ticket, replace(PAID, amount_minor=900))
+    pay(scene, ticket, replace(PAID, amount_minor=900))
+    assert db.session.query(Refund).count() == 1
     with pytest.raises(Conflict, match="decided already"):
-        pay(scene, ticket.id, replace(PAID, amount_minor=900, key="m" * 22))
+        pay(scene, ticket, replace(PAID, amount_minor=900, key="m" * 22))
     assert credit(scene.emma_account) == 4000 and mails() == ["refund_paid"]
 
 
@@ -111,27 +115,27 @@ def test_the_same_form_twice_is_once_and_another_is_refused(scene: Ids) -> None:
         ({"amount_minor": 4901}, "amount"),
         ({"amount_minor": 0}, "amount"),
         ({"amount_minor": -1}, "amount"),
-        ({"paid_on": START.date() + timedelta(days=1)}, "paid_on"),
-        ({"paid_on": date(1999, 12, 31)}, "paid_on"),
-        ({"message": " \n"}, "body"),
+        ({"way": replace(TODAY, sent_on=START.date() + timedelta(days=1))}, "paid_on"),
+        ({"way": replace(TODAY, sent_on=date(1999, 12, 31))}, "paid_on"),
+        ({"says": " \n"}, "body"),
     ],
 )
 def test_what_cannot_be_is_refused(scene: Ids, change: dict[str, Any], field: str) -> None:
     ticket = wanted(scene)
     with pytest.raises(DomainError) as refused:
-        pay(scene, ticket.id, replace(PAID, **change))
+        pay(scene, ticket, replace(PAID, **change))
     assert refused.value.field == field
     assert credit(scene.emma_account) == 4900 and ticket.status is TicketStatus.OPEN and mails() == []
 
 
 def test_without_a_credit_note_or_with_the_credit_spent_there_is_nothing_to_pay_out(scene: Ids) -> None:
     with pytest.raises(DomainError, match="Make a credit note first"):
-        pay(scene, wanted(scene, credited=False).id)
+        pay(scene, wanted(scene, credited=False))
     ticket = wanted(scene)
     spend_credit(make_invoice(scene.emma_account, amount_minor=100), 100)
     with pytest.raises(DomainError, match="less credit than that"):
-        pay(scene, ticket.id)
-    assert pay(scene, ticket.id, replace(PAID, amount_minor=4800)) and credit(scene.emma_account) == 0
+        pay(scene, ticket)
+    assert pay(scene, ticket, replace(PAID, amount_minor=4800)) and credit(scene.emma_account) == 0
 
 
 @pytest.mark.parametrize(
@@ -145,9 +149,10 @@ def test_without_a_credit_note_or_with_the_credit_spent_there_is_nothing_to_pay_
     ],
 )
 def test_what_is_no_open_request_is_refused(scene: Ids, options: dict[str, Any]) -> None:
-    about = {"type": TicketType.REFUND_REQUEST, "document_id": wanted(scene).document_id, **options}
+    document_id = wanted(scene).document_id
+    about = {"type": TicketType.REFUND_REQUEST, "document_id": document_id, **options}
     with pytest.raises(Conflict, match="decided already"):
-        pay(scene, make_ticket(scene.emma_account, **about).id)
+        pay(scene, make_ticket(scene.emma_account, **about), document_id=document_id)
 
 
 @pytest.mark.parametrize("change", [{"mail_payment_confirmation": False}, {"email": "no address@"}])
@@ -157,7 +162,7 @@ def test_who_gets_no_mails_about_payments_is_told_that_there_is_an_answer(
     ticket = wanted(scene)
     for name, value in change.items():
         setattr(db.session.get_one(Customer, scene.emma_account), name, value)
-    assert pay(scene, ticket.id)
+    assert pay(scene, ticket)
     assert mails() == (["ticket_answered"] if "email" not in change else [])
 
 
@@ -169,12 +174,12 @@ def test_what_was_paid_out_is_told_and_other_credit_is_not_taken_for_it(scene: I
     book(attempt(scene.emma_account, (other, 100)), 6100)
     assert paying_out.credit_about(document_id) == paying_out.Credit(10900, 4900)
     assert refunded.list_refunded(document_id) == []
-    assert pay(scene, ticket.id)
+    assert pay(scene, ticket)
     assert paying_out.credit_about(document_id) == paying_out.Credit(6000, 0)
     assert db.session.scalar(sa.select(refunds.refundable_minor(document_id))) == 0
-    assert db.session.scalar(sa.select(refunded.refunded_minor(document_id))) == 4900
-    told = Refunded(START, 4900, START.date(), "NL91", ticket.id)
-    assert refunded.list_refunded(document_id) == [told]
+    assert db.session.scalar(sa.select(refunded.refunds_count(document_id))) == 1
+    (told,) = refunded.list_refunded(document_id)
+    assert (told.refund.amount_minor, told.payment, told.words()) == (4900, None, "reference NL91")
     assert refunded.of_ticket([told], ticket.id) == [told] and refunded.of_ticket([told], ticket.id + 1) == []
 
 
@@ -189,22 +194,22 @@ def test_what_was_paid_out_before_the_credit_note_was_other_credit(scene: Ids) -
         for _ in range(2)
     )
     assert paying_out.credit_about(document.id) == paying_out.Credit(6000, 0)
-    assert pay(scene, first.id, replace(PAID, amount_minor=6000))
+    assert pay(scene, first, replace(PAID, amount_minor=6000))
     make_credit_note(document, 4900)
     assert paying_out.credit_about(document.id) == paying_out.Credit(4900, 4900)
     refundable = sa.select(refunds.refundable_minor(document.id))
     assert db.session.scalar(refundable) == 4900
-    assert pay(scene, second.id, replace(PAID, key="m" * 22))
+    assert pay(scene, second, replace(PAID, key="m" * 22))
     assert (
         paying_out.credit_about(document.id) == paying_out.Credit(0, 0) and db.session.scalar(refundable) == 0
     )
-    assert [each.amount_minor for each in refunded.list_refunded(document.id)] == [4900, 6000]
+    assert [each.refund.amount_minor for each in refunded.list_refunded(document.id)] == [4900, 6000]
 
 
 def test_more_than_its_own_credit_leaves_nothing_below_zero(scene: Ids) -> None:
     ticket = wanted(scene)
     book(attempt(scene.emma_account, (make_invoice(scene.emma_account, amount_minor=100), 100)), 6100)
-    assert pay(scene, ticket.id, replace(PAID, amount_minor=10000))
+    assert pay(scene, ticket, replace(PAID, amount_minor=10000))
     assert paying_out.credit_about(ticket.document_id or 0) == paying_out.Credit(900, 0)
 
 
@@ -214,8 +219,9 @@ def test_two_colleagues_at_once_pay_once(here: tuple[Flask, Ids]) -> None:
     keys = iter("abcd")
 
     def act() -> Any:
-        return pay(ids, ticket_id, replace(PAID, amount_minor=2000, key=next(keys) * 22))
+        ticket = db.session.get_one(Ticket, ticket_id)
+        return pay(ids, ticket, replace(PAID, amount_minor=2000, key=next(keys) * 22)).amount_minor
 
     answers = at_once(here, 4, act)
-    assert sum(isinstance(each, Conflict) for each in answers) == 3 and True in answers, answers
+    assert sum(isinstance(each, Conflict) for each in answers) == 3 and 2000 in answers, answers
     assert alone(here, lambda: credit(ids.emma_account)) == 2900

@@ -9,7 +9,8 @@ from portal.domain.tickets.models import DisputeStatus as D
 from portal.domain.tickets.models import TicketStatus as S
 from portal.domain.tickets.states import DISPUTE, ENDED, ENDING, LIFE, RUNNING, DisputeMove, Move
 
-#: domain.md, "Support": open → in review → resolved, rejected or closed; a customer's reply reopens.
+#: domain.md, "Support": open → in review → resolved, rejected or closed; a customer's reply reopens, and so does what
+#: comes to nothing after all.
 LEGAL = {
     (S.OPEN, Move.REVIEW): S.IN_REVIEW,
     (S.IN_REVIEW, Move.RESOLVE): S.RESOLVED,
@@ -20,6 +21,11 @@ LEGAL = {
     (S.RESOLVED, Move.CUSTOMER_REPLY): S.OPEN,
     (S.REJECTED, Move.CUSTOMER_REPLY): S.OPEN,
     (S.CLOSED, Move.CUSTOMER_REPLY): S.OPEN,
+    (S.OPEN, Move.REOPEN): S.OPEN,
+    (S.IN_REVIEW, Move.REOPEN): S.IN_REVIEW,
+    (S.RESOLVED, Move.REOPEN): S.OPEN,
+    (S.REJECTED, Move.REOPEN): S.OPEN,
+    (S.CLOSED, Move.REOPEN): S.OPEN,
 }
 REPEATED = {
     (S.IN_REVIEW, Move.REVIEW),

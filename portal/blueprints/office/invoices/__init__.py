@@ -11,7 +11,7 @@ from portal.domain.people.staff_permissions import StaffPermission
 
 bp = Blueprint("invoices", __name__)
 
-from portal.blueprints.office.invoices import drafting, issued, undoing, views  # noqa: E402, F401  (they hang themselves on the blueprint)
+from portal.blueprints.office.invoices import drafting, issued, refunding, undoing, views  # noqa: E402, F401  (they hang themselves on the blueprint)
 
 nav = NavItem(
     "office.invoices.index",

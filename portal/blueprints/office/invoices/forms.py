@@ -19,17 +19,19 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Regexp
+from wtforms.validators import InputRequired, Length, Regexp, StopValidation
 
 from portal.core import locale, money, vat_area
 from portal.core.errors import DomainError
 from portal.core.forms import DayField, PortalForm, TickField, hidden_field, text_field
+from portal.core.message_forms import message_field
 from portal.core.tables import new_public_id
 from portal.core.templating import language
 from portal.core.vat import TAXED, VatCategory
 from portal.domain.invoices.drafts import LineInput
 from portal.domain.invoices.models import Document
 from portal.domain.invoices.taking_back import Left, Part
+from portal.domain.payments.refunding import LONGEST_REFERENCE
 from portal.domain.payments.registering import BY_HAND
 from portal.domain.payments.undoing import LONGEST_REASON
 from portal.domain.shops.models import Shop
@@ -240,6 +242,44 @@ class PaymentForm(PortalForm):
         render_kw={"autocomplete": "off", "maxlength": 140},
     )
     key = key_field()
+
+
+#: The way of money that a shop sends itself.
+BY_OWN_BANK = "own_bank"
+
+
+def _day_of_own_bank(form: Any, field: Any) -> None:
+    """What the shop sent itself went out on a day; of what a provider sends, none is asked."""
+    if form.way.data != BY_OWN_BANK:
+        field.errors = []
+        raise StopValidation()
+    if not any(field.raw_data or ()):
+        field.errors = []
+        raise StopValidation(_("Fill in a day."))
+
+
+class RefundForm(PortalForm):
+    """Money that goes back: ``ways`` are the payments that their provider can pay back, by public id."""
+
+    amount = text_field(
+        _l("Amount"),
+        validators=[InputRequired(_l("Fill in an amount.")), Length(max=40, message=TOO_LONG)],
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )
+    way = SelectField(_l("How"), validators=[InputRequired(_l("Choose one of these."))])
+    paid_on = DayField(_l("Sent on"), validators=[_day_of_own_bank])
+    reference = text_field(
+        _l("Reference"),
+        validators=[Length(max=LONGEST_REFERENCE, message=TOO_LONG)],
+        render_kw={"autocomplete": "off", "maxlength": LONGEST_REFERENCE},
+    )
+    body = message_field(_l("Message to the customer"))
+    key = key_field()
+
+    def __init__(self, ways: Sequence[tuple[str, str]], **options: Any) -> None:
+        super().__init__(**options)
+        own = SelectChoice(value=BY_OWN_BANK, label=_l("We sent it from our own bank account"))
+        self.way.choices = [*(SelectChoice(value=value, label=label) for value, label in ways), own]
 
 
 class UndoForm(PortalForm):

@@ -16,11 +16,11 @@ from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.domain.invoices.letters import ISSUED, MailOf
 from portal.domain.invoices.models import AllocationState, Document
-from portal.domain.invoices.refunded import Refunded
 from portal.domain.invoices.spending import Use
-from portal.domain.payments import undoing
+from portal.domain.payments import undoing, words
 from portal.domain.payments.models import PaymentStatus
 from portal.domain.payments.queries import PaidHere
+from portal.domain.payments.refunded import Refunded
 from portal.domain.payments.registering import PROVIDER
 from portal.domain.tickets.models import DisputeStatus
 from portal.domain.tickets.staff_queries import DisputeOf
@@ -82,6 +82,8 @@ def _payment(document: Document, paid: PaidHere, may: bool) -> Event:
             "office.invoices.undo_payment", public_id=document.public_id, payment_id=payment.public_id
         )
         action = (_("Take payment back…"), address)
+    if (mark := payment.details.get("mismatch")) is not None:
+        parts.append(words.MARKS[mark["mismatch"]])
     return Event(
         icon,
         str(payment.method.label),
@@ -113,13 +115,15 @@ def of_refunds(document: Document, refunds: Iterable[Refunded]) -> list[Event]:
     return [
         Event(
             "arrow-back-up",
-            _("Refunded to the customer"),
-            refund.words(),
-            refund.at,
-            refund.amount_minor,
+            _("Refund to the customer"),
+            each.words(for_staff=True),
+            each.refund.created_at,
+            each.refund.amount_minor,
             document.currency,
+            each.refund.status,
+            each.refund.status.tone,
         )
-        for refund in refunds
+        for each in refunds
     ]
 
 

@@ -16,11 +16,12 @@ from portal.domain.shops.queries import get_shop
 
 @dataclass(frozen=True)
 class Found:
-    """A document, whose it is, and its PDF if that is built."""
+    """A document, whose it is, its PDF if that is built, and the customer's credit in its currency, in minor units."""
 
     document: Document
     customer: Customer
     file: DocumentFile | None
+    credit_minor: int
 
     @property
     def is_draft(self) -> bool:

@@ -15,13 +15,15 @@ from portal.core import clock
 from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
-from portal.domain.invoices import crediting, queries, refunded, spending, taking_back
+from portal.domain.collections.planned import instalments_of
+from portal.domain.invoices import crediting, queries, spending, taking_back
 from portal.domain.invoices.balance import badge
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.letters import list_mails
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import Document, DocumentKind, DocumentStatus, ListState
 from portal.domain.invoices.staff_list import Filter
+from portal.domain.payments import refunded
 from portal.domain.payments.queries import list_payments_of
 from portal.domain.tickets.models import DisputeStatus
 from portal.domain.tickets.staff_queries import list_disputes
@@ -102,15 +104,19 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
     notes = queries.list_credit_notes(document) if is_invoice else []
     objections = list_disputes(document.id) if is_invoice else []
     today = clock.today(current_shop().time_zone)
+    is_late = is_invoice and queries.days_overdue(document.list_state, document.due_date, today) > 0
+    # What is paid in instalments is late by their days; only of what is late by its own this is asked.
+    instalment = instalments_of([document]).get(document.id) if is_late else None
     return {
         "document": document,
         "customer": customer,
         "title": title_of(document),
+        "instalment": instalment,
         "badge": document.status
         if not found.is_issued
         else None
         if found.is_credit_note
-        else queries.badge_of(document, today),
+        else queries.badge_of(document, today, due_on=instalment[0] if instalment else None),
         "is_draft": found.is_draft,
         "is_payable": document.status is DocumentStatus.OPEN and not found.is_credit_note,
         "is_creditable": found.is_issued and not found.is_credit_note,
@@ -118,6 +124,8 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         and not document.pending_minor
         and not found.is_credit_note
         and not is_disputed(document),
+        # There is credit to pay out, of this invoice or another.
+        "is_returnable": may and is_invoice and found.credit_minor > 0,
         "is_issued": found.is_issued,
         # What was credited whole is not offered to be credited again.
         "has_left": document.total_minor > 0

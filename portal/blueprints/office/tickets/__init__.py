@@ -11,7 +11,7 @@ from portal.domain.tickets.staff_queries import waiting_count
 
 bp = Blueprint("tickets", __name__)
 
-from portal.blueprints.office.tickets import deciding, paying_out, views  # noqa: E402, F401  (the views hang themselves on the blueprint)
+from portal.blueprints.office.tickets import deciding, views  # noqa: E402, F401  (the views hang themselves on the blueprint)
 
 nav = NavItem(
     "office.tickets.index",

@@ -7,14 +7,12 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length, Regexp
+from wtforms.validators import AnyOf, InputRequired, Regexp
 
-from portal.blueprints.office.invoices.forms import TOO_LONG, key_field
-from portal.core.forms import DayField, PortalForm, TickField, hidden_field, text_field
+from portal.core.forms import PortalForm, TickField, hidden_field
 from portal.core.message_forms import MessageForm, files_field, message_field
 from portal.domain.tickets.models import Priority
-from portal.domain.tickets.paying_out import LONGEST_REFERENCE
-from portal.domain.tickets.states import Move
+from portal.domain.tickets.states import BY_STAFF
 
 
 class AnswerForm(MessageForm):
@@ -43,7 +41,7 @@ class MoveForm(PortalForm):
     move = HiddenField(
         validators=[
             AnyOf(
-                [move.value for move in Move if move is not Move.CUSTOMER_REPLY],
+                [move.value for move in BY_STAFF],
                 message=_l("Choose one of these."),
             )
         ]
@@ -64,24 +62,6 @@ class DecisionForm(PortalForm):
     """What the customer reads about a decision."""
 
     body = message_field(_l("Message to the customer"))
-
-
-class PayOutForm(PortalForm):
-    """Money that was sent back to the customer."""
-
-    amount = text_field(
-        _l("Amount"),
-        validators=[InputRequired(_l("Fill in an amount.")), Length(max=40, message=TOO_LONG)],
-        render_kw={"inputmode": "decimal", "autocomplete": "off"},
-    )
-    paid_on = DayField(_l("Paid on"), validators=[InputRequired(_l("Fill in a day."))])
-    reference = text_field(
-        _l("Reference"),
-        validators=[Length(max=LONGEST_REFERENCE, message=TOO_LONG)],
-        render_kw={"autocomplete": "off", "maxlength": LONGEST_REFERENCE},
-    )
-    body = message_field(_l("Message to the customer"))
-    key = key_field()
 
 
 class GrantForm(PortalForm):

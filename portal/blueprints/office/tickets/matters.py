@@ -17,14 +17,15 @@ from portal.core.templating import language
 from portal.domain.collections.instalments import amounts
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
-from portal.domain.invoices import refunded
+from portal.domain.invoices import ledger
+from portal.domain.payments import refunded, refunding
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.subscriptions.models import ChangeKind
 from portal.domain.subscriptions.notice import last_day_before
 from portal.domain.subscriptions.standing import find_waiting, read_whole
 from portal.domain.subscriptions.states import RUNNING as RUNNING_SUBSCRIPTIONS
-from portal.domain.tickets import granting, paying_out, refunds, staff_queries, undecided
+from portal.domain.tickets import granting, refunds, staff_queries, undecided
 from portal.domain.tickets.models import DisputeStatus, TicketType
 from portal.domain.tickets.states import ENDING, RUNNING, Move
 from portal.extensions import db
@@ -199,22 +200,23 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         paid_out = _paid_out(ticket)
         facts = ((_("Invoice"), ticket.document_number), *paid_out)
         return Matter(_("Refund"), facts) if paid_out else None
-    refundable, credit, here, gone = db.session.execute(
+    refundable, credit, here, count = db.session.execute(
         sa.select(
             refunds.refundable_minor(about),
-            paying_out.credit_minor(about),
+            ledger.credit_about(about),
             refunds.credit_left_minor(about),
-            refunded.refunded_minor(about),
+            refunded.refunds_count(about),
         )
     ).one()
     # A request that was answered by money and opened again by a reply.
-    paid_out = _paid_out(ticket) if gone else []
+    paid_out = _paid_out(ticket) if count else []
+    under_way = refunding.find_under_way(ticket.id) if count else None
     ways = []
     if staff.can(StaffPermission.INVOICES_CHANGE):
-        if credit > 0:
-            ways.append(Way(_("Paid out…"), _to(ticket, "pay_out"), "circle-check"))
+        if credit > 0 and under_way is None:
+            ways.append(_refund_way(ticket))
         ways.append(_credit_way(ticket))
-    if staff.can(StaffPermission.TICKETS_WRITE):
+    if staff.can(StaffPermission.TICKETS_WRITE) and under_way is None:
         ways.append(Way(_("Refuse…"), _to(ticket, "refuse_refund"), "circle-x"))
     return Matter(
         _("Refund"),
@@ -225,18 +227,22 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
             (_("Credit of this invoice"), _money(here, ticket.document_currency) if here > 0 else None),
             (_("Credit in all"), _money(credit, ticket.document_currency) if credit > 0 else None),
         ),
-        _(
-            "Loket does not pay money out: send it from your bank or at your payment provider, and write it down "
-            "with “Paid out…”. That takes the customer’s credit, so that the same money does not go twice."
+        _("The payment provider has the order. This ticket is resolved once the money is on its way.")
+        if under_way is not None and under_way.provider_ref is not None
+        else _("The order waits for the payment provider, which is asked every quarter of an hour.")
+        if under_way is not None
+        else _(
+            "“Pay money back…” has the payment provider send it, or writes down what you sent from your own bank. "
+            "It takes the customer’s credit, so that the same money does not go twice."
         )
         if here > 0
         else _(
             "Make the credit note first: it turns what was paid into credit of the customer. "
-            "Then you can pay that out, and write it down here."
+            "Then you can pay that back."
         ),
         tuple(ways),
         # Nobody is refused without a reason; a request of which the money went out is resolved by that.
-        takes_over=(Move.REJECT,),
+        takes_over=(Move.REJECT,) if under_way is None else ENDING,
     )
 
 
@@ -244,10 +250,17 @@ def _paid_out(ticket: Any) -> list[tuple[str, str | None]]:
     """What was paid out on a request, when and with which reference."""
     facts: list[tuple[str, str | None]] = []
     for each in refunded.of_ticket(refunded.list_refunded(ticket.document_id), ticket.id):
+        refund = each.refund
         facts += [
-            (_("Paid out"), _money(each.amount_minor, ticket.document_currency)),
-            (_("Paid on"), locale.date(each.day, language(), "long")),
-            (_("Reference"), each.reference or None),
+            (_("Paid back"), _money(refund.amount_minor, ticket.document_currency)),
+            (_("Sent on"), locale.date(each.day, language(), "long") if refund.sent_on is not None else None),
+            (_("To"), refunded.where(each.payment) if each.payment is not None else None),
+            (_("Reference"), refund.reference or None),
+            (
+                _("Status"),
+                str(refund.status.label) if each.payment is not None else None,
+            ),
+            (_("Reason"), refund.failure_reason or None),
         ]
     return facts
 
@@ -291,6 +304,11 @@ def _credit_way(ticket: Any, line: int | None = None) -> Way:
         "office.invoices.credit", public_id=ticket.document_public_id, ticket=ticket.public_id, line=line
     )
     return Way(_("Make a credit note…"), url, "receipt-refund")
+
+
+def _refund_way(ticket: Any) -> Way:
+    url = url_for("office.invoices.refund", public_id=ticket.document_public_id, ticket=ticket.public_id)
+    return Way(_("Pay money back…"), url, "arrow-back-up")
 
 
 def _to(ticket: Any, view: str, **values: Any) -> str:

@@ -37,6 +37,7 @@ from portal.extensions import db
 from tests.cast import make_invoice
 from tests.domain.invoices.paying import attempt, book
 from tests.page_client import find_all, parse, text_of
+from tests.pages import links
 from tests.rows import make_billed, make_case, make_credit_note, make_download, make_order, make_ticket
 from tests.statements import counted
 
@@ -50,7 +51,7 @@ WAYS = {
     "approve": ("cancellation/approve", {StaffRole.OWNER, StaffRole.MANAGER}),
     "keep": ("cancellation/keep", {StaffRole.OWNER, StaffRole.MANAGER}),
     "refund": ("refund/refuse", {StaffRole.OWNER, StaffRole.MANAGER, StaffRole.SUPPORT}),
-    "pay_out": ("refund/paid", {StaffRole.OWNER, StaffRole.MANAGER}),
+    "pay_out": ("refund", {StaffRole.OWNER, StaffRole.MANAGER}),
 }
 
 
@@ -111,7 +112,16 @@ class Desk:
             return f"{LIST}/{ticket.public_id}"
 
     def address(self, way: str, ticket: str) -> str:
+        if way == "pay_out":
+            return self.refund_page(ticket)
         return f"{ticket}/{WAYS[way][0].format(file='f' * 22)}"
+
+    def refund_page(self, ticket: str) -> str:
+        """The page of the invoice on which the money of a request is paid back."""
+        with self.on_stage():
+            found = self.ticket(ticket)
+            document = db.session.get_one(Document, found.document_id)
+            return f"/office/invoices/{document.public_id}/refund?ticket={found.public_id}"
 
     def role(self, role: StaffRole) -> None:
         with self.on_stage():
@@ -167,6 +177,7 @@ DATA = {
     "amount": "1.00",
     "paid_on": "2026-01-02",
     "reference": "NL91",
+    "way": "own_bank",
     "key": "k" * 22,
 }
 
@@ -208,7 +219,7 @@ def test_a_second_decision_on_a_stale_page_is_refused(login: Any, desk: Desk, wa
     assert kees.send(address, DATA).status_code == 303
     ended, said = desk.status(ticket), desk.said(ticket)
     assert len(said) == 1 and ended in (TicketStatus.RESOLVED, TicketStatus.REJECTED)
-    second = saskia.send(address, {**DATA, "body": "Otherwise."})
+    second = saskia.send(address, {**DATA, "body": "Otherwise.", "key": "m" * 22})
     assert second.status_code == 409 and "Please look again" in text(second)
     assert (desk.status(ticket), desk.said(ticket)) == (ended, said)
     if way != "grant":
@@ -465,7 +476,7 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
     address, saskia = desk.address("pay_out", ticket), login("saskia")
     asked = saskia.get(address)
     fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(asked.text), "input")[1:]}
-    assert fields["amount"] == "49.00" and "We hebben je geld teruggestuurd." in text(asked)
+    assert fields["amount"] == "49.00" and "Je geld is onderweg terug naar jou." in text(asked)
     data = {**DATA, "amount": "50.00"}
     too_much = saskia.send(address, data)
     assert too_much.status_code == 422 and "Make a credit note first" in text(too_much)
@@ -480,13 +491,13 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
         assert booking.credit_balance(ids.emma_account, mode=Mode.TEST, currency="EUR") == 0
     sections = find_all(parse(saskia.get(ticket).text), "section")
     panel = text_of(next(each for each in sections if each.attrib.get("id") == "matter"))
-    assert re.search(r"Paid out\s*€ 49.00\s*Paid on\s*2 January 2026\s*Reference\s*NL91", panel)
+    assert re.search(r"Paid back\s*€ 49.00\s*Sent on\s*2 January 2026\s*Reference\s*NL91", panel)
     assert "Can be refunded" not in panel and address not in saskia.get(ticket).text
     # A reply opens it again: what was paid out stays, and what more can be is asked anew.
     with desk.on_stage():
         desk.ticket(ticket).status = TicketStatus.OPEN
     again = text(saskia.get(ticket))
-    assert re.search(r"Paid out\s*€ 49.00", again) and re.search(r"Can be refunded\s*€ 72.00", again)
+    assert re.search(r"Paid back\s*€ 49.00", again) and re.search(r"Can be refunded\s*€ 72.00", again)
 
 
 def test_a_request_that_ended_without_money_has_no_panel(login: Any, desk: Desk) -> None:
@@ -520,7 +531,7 @@ def test_credit_of_something_else_is_not_filled_in(login: Any, desk: Desk, ids: 
         _more_credit(ids, 6000)
     shown = saskia.get(ticket)
     assert "Make the credit note first" in text(shown) and re.search(r"Credit in all\s*€ 60.00", text(shown))
-    page = saskia.get(f"{ticket}/refund/paid")
+    page = saskia.get(desk.refund_page(ticket))
     fields = {e.attrib["name"]: e.attrib.get("value") for e in find_all(parse(page.text), "input")[1:]}
     assert not fields["amount"] and "Nothing of it came from credit notes on this invoice." in text(page)
 
@@ -535,9 +546,9 @@ def _more_credit(ids: Any, minor: int) -> None:
 def test_without_credit_the_page_says_what_comes_first(login: Any, desk: Desk) -> None:
     ticket, saskia = desk.make("refund"), login("saskia")
     shown = saskia.get(ticket)
-    assert "Make the credit note first" in text(shown) and "/refund/paid" not in shown.text
-    assert "Paid out…" not in text(shown) and "Credit in all" not in text(shown)
-    page = saskia.get(f"{ticket}/refund/paid")
+    assert "Make the credit note first" in text(shown) and desk.refund_page(ticket) not in links(shown)
+    assert "Pay money back…" not in text(shown) and "Credit in all" not in text(shown)
+    page = saskia.get(desk.refund_page(ticket))
     assert page.status_code == 200 and "no credit to pay out. Make a credit note first." in text(page)
     assert 'name="amount"' not in page.text and "/credit?ticket=" in page.text
 
@@ -545,10 +556,10 @@ def test_without_credit_the_page_says_what_comes_first(login: Any, desk: Desk) -
 def test_with_credit_it_can_be_paid_out_and_the_page_says_how(login: Any, desk: Desk) -> None:
     ticket = desk.make("pay_out")
     shown = login("saskia").get(ticket)
-    assert "Make the credit note first" not in text(shown) and "Loket does not pay money out" in text(shown)
-    assert shown.text.index("/refund/paid") < shown.text.index("/credit?ticket="), "the next step first"
+    assert "Make the credit note first" not in text(shown) and "or writes down what you sent" in text(shown)
+    assert shown.text.index("/refund?ticket=") < shown.text.index("/credit?ticket="), "the next step first"
     assert re.search(r"Credit of this invoice\s*€ 49.00\s*Credit in all\s*€ 49.00", text(shown))
-    assert "/refund/paid" not in login("kees").get(ticket).text
+    assert "/refund?ticket=" not in login("kees").get(ticket).text
 
 
 @pytest.mark.parametrize("way", ["plan", "dispute", "keep", "refund", "pay_out"])
@@ -557,9 +568,7 @@ def test_what_is_to_be_decided_comes_before_the_conversation(login: Any, desk: D
     assert page.index('id="matter"') < page.index('class="messages"') < page.index('id="answer"')
 
 
-@pytest.mark.parametrize(
-    "way", ["plan/agree", "dispute/reject", "cancellation/keep", "refund/refuse", "refund/paid"]
-)
+@pytest.mark.parametrize("way", ["plan/agree", "dispute/reject", "cancellation/keep", "refund/refuse"])
 def test_a_ticket_that_asks_for_something_else(login: Any, desk: Desk, ids: Any, way: str) -> None:
     with desk.on_stage():
         ticket = make_ticket(ids.emma_account).public_id
