@@ -89,6 +89,8 @@ GROUPS = (
         (
             "tests/core/test_access.py",
             "tests/core/test_access_rules.py",
+            "tests/core/test_forgetful_views.py",
+            "tests/core/test_kept.py",
             "tests/domain/people/test_permissions.py",
             "tests/architecture/test_access.py",
             # Of the walk what access itself decides; all of it would take minutes for every change.

@@ -1,7 +1,10 @@
 """What each role may do, right by right, as domain.md says it ("People and accounts")."""
 
+from typing import Any
+
 import pytest
 
+from portal.domain.people import permissions, staff_permissions
 from portal.domain.people.models import Role, StaffRole
 from portal.domain.people.permissions import PERMISSIONS, Permission, permissions_of
 from portal.domain.people.staff_permissions import StaffPermission, staff_permissions_of
@@ -99,3 +102,28 @@ def test_what_a_role_may_do_in_the_office(role: StaffRole) -> None:
 
 def test_there_is_no_other_right_in_the_office() -> None:
     assert {permission.value for permission in StaffPermission} == OFFICE_ALL
+
+
+@pytest.mark.parametrize(
+    ("module", "role", "owner", "rights"),
+    [
+        (permissions, Role.BILLING, Role.OWNER, permissions.permissions_of),
+        (staff_permissions, StaffRole.SUPPORT, StaffRole.OWNER, staff_permissions.staff_permissions_of),
+    ],
+    ids=["customers", "staff"],
+)
+def test_a_section_gives_rights_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, module: Any, role: Any, owner: Any, rights: Any
+) -> None:
+    """To the roles that it names and to the owner, beside what they had."""
+    monkeypatch.setattr(module, "_granted", {})
+    before = {each: rights(each) for each in type(role)}
+    module.grant({"warranty.view": (role.value,), "warranty.change": ()})
+    module.grant({"warranty.print": (role.value,)})
+    assert rights(owner) == before[owner] | {"warranty.view", "warranty.change", "warranty.print"}
+    assert rights(role) == before[role] | {"warranty.view", "warranty.print"}
+    for other in set(type(role)) - {owner, role}:
+        assert rights(other) == before[other]
+    assert module.known() == rights(owner)
+    with pytest.raises(ValueError, match="nobody"):
+        module.grant({"warranty.view": ("nobody",)})
