@@ -29,12 +29,30 @@ os.environ["PACKAGES"] = "0"
 WITH_PACKAGES = False
 
 FIELD_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+#: The files and folders that take longest. Begun last, one of them would keep one process busy alone.
+LONGEST = (
+    "tests/walk/",
+    "tests/browser/test_every_page.py",
+    "tests/browser/test_week.py",
+    "tests/example_warranty/",
+    "tests/browser/test_own_shop.py",
+    "tests/browser/test_several.py",
+    "tests/browser/test_paying.py",
+    "tests/commands/test_backup.py",
+    "tests/durable/",
+    "tests/browser/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The walks come first: they are the longest files, and begun last they keep one process busy alone."""
-    walks = Path(__file__).parent / "walk"
-    items.sort(key=lambda item: walks not in item.path.parents)
+    """The longest come first, the others stay in their order."""
+    root = Path(__file__).parents[1]
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(root).as_posix()
+        return next((rank for rank, begins in enumerate(LONGEST) if file.startswith(begins)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:

@@ -370,9 +370,11 @@ STAFF: dict[Key, CustomerCase] = {
     ("office.tickets.refuse_refund", "POST"): CustomerCase(
         lambda t: f"/office/tickets/{t.asks_refund}/refund/refuse", {"body": "Because of the terms."}
     ),
-    ("office.invoices.refund", "GET"): CustomerCase(lambda t: f"/office/invoices/{t.refundable}/refund"),
+    ("office.invoices.refund", "GET"): CustomerCase(
+        lambda t: f"/office/invoices/{t.refundable}/refund?ticket={t.asks_refund}"
+    ),
     ("office.invoices.refund", "POST"): CustomerCase(
-        lambda t: f"/office/invoices/{t.refundable}/refund",
+        lambda t: f"/office/invoices/{t.refundable}/refund?ticket={t.asks_refund}",
         {
             "amount": "0.01",
             "way": "own_bank",

@@ -641,7 +641,7 @@ FORMS: dict[str, Form] = {
         free=("body",),
     ),
     "pay money back": Form(
-        lambda t: f"/office/invoices/{t.refundable}/refund",
+        lambda t: f"/office/invoices/{t.refundable}/refund?ticket={t.asks_refund}",
         {
             "amount": "-1",
             "way": "own_bank",

@@ -367,12 +367,12 @@ def test_a_refund_that_was_paid_out_is_in_the_history_and_not_offered_again(
         story = text_of(
             next(e for e in find_all(parse(shown.text), "ol") if "story" in e.attrib.get("class", ""))
         )
-        assert "Refunded to you" in story and said in story
+        assert "Refund to you" in story and said in story
         # The day is said where it is another one than that of the row.
         assert story.count("paid on 30 Oct 2026") == 1 and "paid on 1 Nov" not in story
         assert (f"{page}/refund" in links(shown)) is more
     office = login("saskia").get(page.replace("/customer/", "/office/"))
-    assert text(office).count("Refunded to the customer") == 2 and "paid on 30 Oct 2026" in text(office)
+    assert text(office).count("Refund to the customer") == 2 and "paid on 30 Oct 2026" in text(office)
 
 
 def test_what_was_paid_too_much_is_in_the_history(login: Any, on_stage: Any, ids: Any) -> None:

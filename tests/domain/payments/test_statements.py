@@ -18,7 +18,7 @@ from flask import Flask
 from portal.core import clock, database, outbox_runner, pdf, storage
 from portal.core.errors import DomainError
 from portal.core.tenancy import shop_scope
-from portal.domain.invoices import booking, bundles
+from portal.domain.invoices import booking, bundles, ledger
 from portal.domain.invoices.balance import rebalance
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.bundles import Wanted
@@ -36,9 +36,8 @@ from portal.domain.invoices.models import (
     ListState,
 )
 from portal.domain.invoices.spending import spend_credit
-from portal.domain.payments import refunding, statements
-from portal.domain.payments.models import Payment, PaymentStatus, Refund
-from portal.domain.payments.refunding import ByHand, Order
+from portal.domain.payments import statements
+from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
 from portal.domain.payments.statements import Account, Event
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode, Shop
@@ -96,13 +95,27 @@ def give_back(ids: Ids, amount: int, use: CreditUse, at: datetime) -> None:
 
 def send_back(ids: Ids, document: Document, amount: int, at: datetime, reference: str = "NL91 2026") -> None:
     """Credit that was paid out about a document, as the office writes it down."""
-    order = Order(
+    refund = Refund(
+        mode=document.mode,
+        currency=document.currency,
         amount_minor=amount,
-        way=ByHand(sent_on=at.date(), reference=reference),
-        says="Here it is.",
-        key=f"{db.session.query(Refund).count():022}",
+        idempotency_key=f"refund-{db.session.query(Refund).count()}",
+        status=RefundStatus.DONE,
+        sent_on=at.date(),
+        reference=reference,
+        created_at=at,
     )
-    refunding.make(document, order, shop=db.session.get_one(Shop, ids.shop), actor=ACTOR, now=at)
+    db.session.add(refund)
+    db.session.flush()
+    ledger.write(
+        ledger.account_of(document),
+        -amount,
+        CreditUse.REFUND,
+        now=at,
+        actor=ACTOR,
+        document_id=document.id,
+        refund_id=refund.id,
+    )
 
 
 def pay_all(ids: Ids, documents: list[Document], at: datetime) -> Payment:

@@ -179,7 +179,7 @@ def test_what_was_paid_out_is_told_and_other_credit_is_not_taken_for_it(scene: I
     assert db.session.scalar(sa.select(refunds.refundable_minor(document_id))) == 0
     assert db.session.scalar(sa.select(refunded.refunds_count(document_id))) == 1
     (told,) = refunded.list_refunded(document_id)
-    assert (told.refund.amount_minor, told.payment, told.words()) == (4900, None, "reference NL91")
+    assert (told.refund.amount_minor, told.payment, told.refund.reference) == (4900, None, "NL91")
     assert refunded.of_ticket([told], ticket.id) == [told] and refunded.of_ticket([told], ticket.id + 1) == []
 
 
