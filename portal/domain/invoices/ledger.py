@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.core import audit
 from portal.core.audit import Actor
@@ -38,17 +39,19 @@ def account_of(document: Document) -> Account:
 
 def credit_about(document_id: Any) -> sa.ScalarSelect[int]:
     """The credit of a document's customer in its mode and currency, in minor units, for a statement."""
+    # Of names of its own, as the statement around it may read the same tables.
+    whole, entry = aliased(Document), aliased(CreditEntry)
     return (
-        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        sa.select(sa.func.coalesce(sa.func.sum(entry.amount_minor), 0))
         .join(
-            Document,
+            whole,
             sa.and_(
-                Document.customer_id == CreditEntry.customer_id,
-                Document.mode == CreditEntry.mode,
-                Document.currency == CreditEntry.currency,
+                whole.customer_id == entry.customer_id,
+                whole.mode == entry.mode,
+                whole.currency == entry.currency,
             ),
         )
-        .where(Document.id == document_id)
+        .where(whole.id == document_id)
         .scalar_subquery()
     )
 

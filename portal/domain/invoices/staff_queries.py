@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from portal.core.counting import BADGE, count_up_to
 from portal.core.errors import NotFound
 from portal.core.tables import BigId
-from portal.domain.invoices import numbers
+from portal.domain.invoices import ledger, numbers
 from portal.domain.invoices.models import CreditEntry, Document, DocumentFile
 from portal.domain.invoices.queries import LISTED
 from portal.domain.invoices.staff_list import IN_LIST, is_draft
@@ -101,7 +101,7 @@ def get_document_for_staff(
     """
     row = (
         db.session.execute(
-            sa.select(Document, Customer, DocumentFile, _credit_of(Document).label("credit"))
+            sa.select(Document, Customer, DocumentFile, ledger.credit_about(Document.id).label("credit"))
             .join(Customer, Customer.id == Document.customer_id)
             .outerjoin(
                 DocumentFile,
@@ -116,15 +116,3 @@ def get_document_for_staff(
     if row is None:
         raise NotFound(f"no document {public_id}")
     return row[0], row[1], row[2], int(row.credit)
-
-
-def _credit_of(document: Any) -> sa.ScalarSelect[int]:
-    return (
-        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
-        .where(
-            CreditEntry.customer_id == document.customer_id,
-            CreditEntry.mode == document.mode,
-            CreditEntry.currency == document.currency,
-        )
-        .scalar_subquery()
-    )

@@ -17,7 +17,7 @@ from portal.core.audit import Actor
 from portal.core.errors import NotFound, ProviderError
 from portal.core.money import Money
 from portal.core.schedule import periodic
-from portal.domain.payments import asking, refunding, registry
+from portal.domain.payments import actions, asking, refunding, registry
 from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
 from portal.domain.payments.provider import PaymentProvider, ProviderRefund, ProviderStatus, RefundRequest
 from portal.domain.payments.states import TAKES
@@ -71,7 +71,16 @@ class _Ready:
             raise
 
 
-@outbox.handler(refunding.SEND, lane="billing", attempts=3, alone=True)
+def tell_that_it_waits(payload: dict[str, Any], *, reason: str, now: datetime) -> None:
+    """Tells the shop, once for each, that an order does not get to its provider; it is tried again by each run."""
+    refund = refunding.lock_refund(payload["refund_id"])
+    if refund.status is RefundStatus.QUEUED and refund.provider_ref is None:
+        payment = db.session.get_one(Payment, refund.payment_id)
+        actor = Actor.system("refunds")
+        actions.mark(payment, "refund_waits", source="job", actor=actor, now=now, refund_id=refund.id)
+
+
+@outbox.handler(refunding.SEND, lane="billing", attempts=3, alone=True, gave_up=tell_that_it_waits)
 def send(payload: dict[str, Any], *, now: datetime) -> outbox.Step:
     """Has one refund paid, or asks how far it is. A provider that stays away is asked again by a later run."""
     refund = db.session.get_one(Refund, payload["refund_id"], populate_existing=True)

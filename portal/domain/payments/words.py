@@ -33,6 +33,10 @@ MARKS = {
     "unknown_refund": _l(
         "Money of it was paid back on the payment provider’s own pages. The customer’s credit was not taken for that."
     ),
+    "refund_waits": _l(
+        "The payment provider did not take the order of a refund yet. It is tried again every quarter of an hour; look "
+        "whether the shop’s account there works."
+    ),
     "contradicting_refund": _l(
         "The payment provider says that a refund of it arrived, or not, after the opposite was said. Look at the "
         "provider’s own pages."

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import aliased
 
 from portal.core.errors import Conflict, DomainError, NotFound
-from portal.domain.invoices import booking
+from portal.domain.invoices import booking, ledger
 from portal.domain.invoices.balance import noted_minor
 from portal.domain.invoices.models import (
     Allocation,
@@ -66,7 +66,7 @@ def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
 
     Up to the customer's credit: the ledger does not say which of it was spent.
     """
-    whole, note, entry = aliased(Document), aliased(Document), aliased(CreditEntry)
+    note = aliased(Document)
     given_minor = (
         sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
         .join(note, note.id == CreditEntry.document_id)
@@ -77,19 +77,7 @@ def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
         )
         .scalar_subquery()
     )
-    balance = (
-        sa.select(sa.func.coalesce(sa.func.sum(entry.amount_minor), 0))
-        .join(
-            whole,
-            sa.and_(
-                whole.customer_id == entry.customer_id,
-                whole.mode == entry.mode,
-                whole.currency == entry.currency,
-            ),
-        )
-        .where(whole.id == document_id)
-        .scalar_subquery()
-    )
+    balance = ledger.credit_about(document_id)
     given = given_minor - _paid_out_minor(document_id)
     return sa.case((sa.or_(balance <= 0, given <= 0), 0), (balance < given, balance), else_=given)
 
