@@ -131,8 +131,8 @@ def pay_out(part: Part, scene: Scene, where: str) -> None:
     page = f"/office/invoices/{bill.public_id}/credit"
     clerk.post(page, all_of_it(clerk, page))
     with scene.portal.scope() as ids:
-        make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
-        to = f"/office/invoices/{bill.public_id}/refund"
+        ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=bill.id)
+        to = f"/office/invoices/{bill.public_id}/refund?ticket={ticket.public_id}"
         db.session.commit()
     today = clock.today("Europe/Amsterdam").isoformat()
     data = {
