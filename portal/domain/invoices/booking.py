@@ -255,7 +255,7 @@ def list_noted_and_open(account: Account) -> list[int]:
         Document.customer_id == account.customer_id,
         Document.mode == account.mode,
         Document.currency == account.currency,
-        Document.list_state == ListState.UNPAID,
+        Document.list_state.in_((ListState.UNPAID, ListState.PENDING)),
         kept,
     )
     return list(db.session.scalars(found.order_by(Document.id)))

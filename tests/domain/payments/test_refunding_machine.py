@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 
+from portal.domain.invoices import booking
 from portal.domain.invoices.models import Allocation, AllocationState, Document, ListState
 from portal.domain.payments import refunding
 from portal.domain.payments.models import Refund, RefundStatus
@@ -21,8 +22,9 @@ from portal.domain.payments.refunding import ByHand, Order
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 from tests.cast import START, Ids, make_invoice
-from tests.domain.invoices.paying import ACTOR, attempt, book, credit
+from tests.domain.invoices.paying import ACTOR, attempt, book, credit, reverse
 from tests.domain.invoices.test_booking_machine import CENTS, EXAMPLES, STEPS, Books
+from tests.domain.invoices.test_crediting import note_on
 
 
 class BooksWithRefunds(Books):
@@ -106,3 +108,28 @@ def test_no_cent_goes_twice(app: Flask, ids: Ids) -> None:
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),
     )
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_credit_that_comes_back_pays_the_note_of_what_was_charged_back(
+    app: Flask, ids: Ids, is_under_way: bool
+) -> None:
+    """Also while somebody is paying that invoice once more: what arrives then is credit."""
+    books = BooksWithRefunds(app, ids)
+    try:
+        document = make_invoice(ids.emma_account, amount_minor=100)
+        source = attempt(ids.emma_account, (document, 100))
+        book(source, 100)
+        note_on(document, 100)
+        way = ByHand(sent_on=START.date())
+        order = Order(amount_minor=100, way=way, says="Here it is.", key="k" * 22)
+        refund = refunding.make(document, order, shop=books.shop, actor=ACTOR, now=START)
+        reverse(source)
+        if is_under_way:
+            booking.mark_pending(attempt(ids.emma_account, (document, 100)).payment_id, now=START)
+        assert (document.open_minor, credit(ids.emma_account)) == (100, 0)
+        refunding.fail(refund, RefundStatus.FAILED, "closed", source="test", actor=ACTOR, now=START)
+        assert (document.open_minor, credit(ids.emma_account)) == (0, 0)
+        assert document.list_state is ListState.CREDITED
+    finally:
+        books.teardown()
