@@ -27,7 +27,7 @@ from portal.domain.payments.actions import (
     payment_reversed,
 )
 from portal.domain.payments.models import Payment, Refund
-from portal.domain.payments.refunded import where
+from portal.domain.payments.refunded import way_back
 from portal.domain.people.addressing import mail_to_account
 from portal.domain.people.queries import get_customer
 from portal.domain.people.recipients import Switch, account_language, staff_recipients
@@ -400,7 +400,7 @@ def _back_to(refund: Refund, language: str) -> str | None:
     if refund.payment_id is None:
         return None
     with force_locale(language):
-        return where(db.session.get_one(Payment, refund.payment_id))
+        return way_back(db.session.get_one(Payment, refund.payment_id))
 
 
 def _confirmation(

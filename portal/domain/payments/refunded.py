@@ -42,7 +42,7 @@ class Refunded:
         """
         refund, said = self.refund, []
         if self.payment is not None:
-            said.append(_("to %(account)s", account=where(self.payment)))
+            said.append(_("to %(account)s", account=way_back(self.payment)))
         elif self.day != self._made_on:
             said.append(_("paid on %(date)s", date=locale.date(self.day, language(), "medium")))
         if refund.reference:
@@ -54,7 +54,7 @@ class Refunded:
         return " · ".join(said) or None
 
 
-def where(payment: Payment) -> str:
+def way_back(payment: Payment) -> str:
     """The way that a payment came, which is the way it goes back: its kind and the account as far as it is shown."""
     account = payment.details.get("account")
     return f"{payment.method.label}, {account}" if account else str(payment.method.label)

@@ -157,7 +157,7 @@ def test_a_request_that_runs_is_answered_wherever_somebody_comes_from(world: Wor
         assert desk.send().location == f"/office/tickets/{desk.ticket}"
         shown = text(desk.saskia.get(f"/office/tickets/{desk.ticket}"))
         assert "The order waits for the payment provider" in shown and "Refuse…" not in shown
-        assert "Paid back € 50.00 To iDEAL | Wero, NL20 •••• 4567 Status Queued" in shown
+        assert "Refund € 50.00 To iDEAL | Wero, NL20 •••• 4567 Status Queued" in shown
         world.work()
         with world.scope():
             assert db.session.query(Ticket).one().status is TicketStatus.RESOLVED

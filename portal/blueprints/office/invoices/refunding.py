@@ -21,7 +21,7 @@ from portal.core.principals import current_staff
 from portal.core.templating import language
 from portal.domain.invoices.models import Document
 from portal.domain.payments import refunding
-from portal.domain.payments.refunded import where
+from portal.domain.payments.refunded import way_back
 from portal.domain.payments.refunding import ByHand, Order, Returnable, ThroughProvider
 from portal.domain.people.models import Customer
 from portal.domain.people.recipients import account_language
@@ -112,7 +112,7 @@ def _way(each: Returnable) -> str:
     return str(
         _(
             "%(account)s, at most %(amount)s",
-            account=where(each.payment),
+            account=way_back(each.payment),
             amount=locale.money(each.most_minor, each.payment.currency, language()),
         )
     )

@@ -19,6 +19,7 @@ from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
 from portal.domain.invoices import ledger
 from portal.domain.payments import refunded, refunding
+from portal.domain.payments.models import RefundStatus
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.subscriptions.models import ChangeKind
@@ -252,9 +253,12 @@ def _paid_out(ticket: Any) -> list[tuple[str, str | None]]:
     for each in refunded.of_ticket(refunded.list_refunded(ticket.document_id), ticket.id):
         refund = each.refund
         facts += [
-            (_("Paid back"), _money(refund.amount_minor, ticket.document_currency)),
+            (
+                _("Paid back") if refund.status is RefundStatus.DONE else _("Refund"),
+                _money(refund.amount_minor, ticket.document_currency),
+            ),
             (_("Sent on"), locale.date(each.day, language(), "long") if refund.sent_on is not None else None),
-            (_("To"), refunded.where(each.payment) if each.payment is not None else None),
+            (_("To"), refunded.way_back(each.payment) if each.payment is not None else None),
             (_("Reference"), refund.reference or None),
             (
                 _("Status"),
