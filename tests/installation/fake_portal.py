@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from config import Config
 
@@ -31,6 +31,12 @@ from portal.installation.supervisor import StartFailed  # noqa: E402
 def note(folder: Path, name: str, text: str = "") -> None:
     with (folder / name).open("a") as file:
         file.write(f"{time.monotonic():.6f} {os.getpid()} {text}\n")
+
+
+def rest() -> NoReturn:
+    """Until a signal ends it; one that comes just before it sleeps is not slept through."""
+    while True:
+        time.sleep(0.1)
 
 
 def make_hooks(folder: Path) -> Hooks:
@@ -67,21 +73,20 @@ def make_hooks(folder: Path) -> Hooks:
                 note(folder, f"work-{lane}", "finished with Redis there")
             sys.exit(0)
 
-        signal.signal(signal.SIGTERM, finish)
+        # Before it can be told to finish: what ``finish`` raises would be taken for a failure of what is done here.
         if lane == "mail":
             from portal.installation.redis_server import running_url
 
             url = running_url(Config.from_env(os.environ).data_dir / "redis") or ""
             (folder / "redis-socket").write_text(url.removeprefix("unix://"))
-        while True:
-            signal.pause()
+        signal.signal(signal.SIGTERM, finish)
+        rest()
 
     def schedule(app: object) -> None:
         note(folder, "schedule", "started")
         if (folder / "scheduler-dies").exists():
             sys.exit(3)
-        while True:
-            signal.pause()
+        rest()
 
     return Hooks(create_app=create_app, warm=lambda app: None, prepare=prepare, work=work, schedule=schedule)
 

@@ -57,7 +57,7 @@ class Installation:
     def wait_for(self, happened: Callable[[], bool], seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
         while not happened():
-            assert time.monotonic() < deadline, "did not happen in time\n" + self.kill()
+            assert time.monotonic() < deadline, f"did not happen in time\n{self.processes()}\n" + self.kill()
             time.sleep(0.05)
 
     def up(self) -> Installation:
