@@ -30,8 +30,9 @@ def words(*texts: str) -> set[str]:
     for piece in (piece for text in texts for piece in _bare(text).split()):
         parts = _WORD.findall(piece)
         found.update(parts)
-        if "@" in piece:
-            found.add(_address(piece))
+        address = _address(piece)
+        if "@" in address:
+            found.add(address)
         elif len(parts) > 1:
             # O'Brien is typed OBrien too, and Jan-Willem in one.
             found.add("".join(parts))

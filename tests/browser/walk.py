@@ -63,7 +63,10 @@ class Walk:
         self.look(name)
 
     def look(self, name: str) -> None:
-        """The page as it is now. A form with its errors is the page, an error in place of the page is not."""
+        """The page as it is now. A form with its errors is the page, an error in place of the page is not.
+
+        A name that ends in ``-errors`` says that there are some: otherwise what was pressed was done.
+        """
         self.looks += 1
         self.page.wait_for_load_state()
         if self.status < 400 or self.status == 422:
@@ -71,6 +74,8 @@ class Walk:
         problems = axe.findings(self.page)
         if self.page.locator("h1").count() != 1:
             problems.append(f"{self.page.locator('h1').count()} h1")
+        if name.endswith("-errors") and not self.page.locator("[data-error-summary], .is-invalid").count():
+            problems.append("no error is shown")
         problems += self.window.sideways()
         if problems or PICTURES:
             self.window.shot(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.core.finding import LONGEST_WORD, MOST_WORDS, typed, words
@@ -67,6 +67,7 @@ def test_only_so_many_words_count() -> None:
     assert len(typed(" ".join(f"{letter}z" for letter in "abcdefghijklmnop"))) == MOST_WORDS
 
 
+@example("@0:0")
 @given(st.text(max_size=60))
 def test_a_text_is_found_by_itself(text: str) -> None:
     kept = words(text)
