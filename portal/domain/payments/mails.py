@@ -378,7 +378,7 @@ def refund_came_back(
                     "paid_minor": refund.amount_minor,
                     "currency": refund.currency,
                     "back_to": _back_to(refund, language),
-                    "failure": refund.failure_reason,
+                    "failure": _why(refund, language),
                     "was_sent": refund.sent_on is not None,
                     "is_charged_back": refunding.is_charged_back(refund),
                     "is_told": is_told,
@@ -401,6 +401,11 @@ def _back_to(refund: Refund, language: str) -> str | None:
         return None
     with force_locale(language):
         return way_back(db.session.get_one(Payment, refund.payment_id))
+
+
+def _why(refund: Refund, language: str) -> str:
+    with force_locale(language):
+        return words.why(refund.failure_reason)
 
 
 def _confirmation(

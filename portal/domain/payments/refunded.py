@@ -14,6 +14,7 @@ from portal.core import clock, locale
 from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.domain.invoices.models import CreditEntry, CreditUse
+from portal.domain.payments import words
 from portal.domain.payments.models import Payment, Refund
 from portal.domain.payments.states import TAKES
 from portal.extensions import db
@@ -38,7 +39,7 @@ class Refunded:
     def words(self, *, for_staff: bool = False) -> str | None:
         """Where it goes, its day, if it was written down on another, and its reference, in the reader's language.
 
-        ``for_staff``: also why it failed, in the provider's words.
+        ``for_staff``: also why it failed.
         """
         refund, said = self.refund, []
         if self.payment is not None:
@@ -50,7 +51,7 @@ class Refunded:
         if refund.status not in TAKES:
             said.append(_("The amount is credit again"))
             if for_staff and refund.failure_reason:
-                said.append(refund.failure_reason)
+                said.append(words.why(refund.failure_reason))
         return " · ".join(said) or None
 
 

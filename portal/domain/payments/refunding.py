@@ -50,6 +50,8 @@ from portal.extensions import db
 #: Background work: gives the order to pay back, or asks what became of it.
 SEND = "payments.refund"
 
+#: Why nothing was ordered where no provider said so.
+NOT_PAID = "not_paid"
 LONGEST_REFERENCE = 140
 LONGEST_FAILURE = 200
 

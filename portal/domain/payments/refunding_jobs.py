@@ -62,7 +62,7 @@ class _Ready:
         if self.provider_ref is not None:
             raise ProviderError("the provider does not know a refund any more that it took")
         if not self.may_order or answer.status is not ProviderStatus.PAID:
-            return Refused("the payment did not stay: it was charged back, or is not paid there")
+            return Refused(refunding.NOT_PAID)
         try:
             return self.provider.refund(self.request)
         except ProviderError as error:

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core import locale
 from portal.core.templating import language
 from portal.domain.invoices.models import Document
+from portal.domain.payments import refunding
 from portal.domain.payments.models import Payment, PaymentMethodKind
 from portal.domain.payments.queries import shares_of
 
@@ -43,6 +44,22 @@ MARKS = {
     ),
 }
 
+#: Why a bank sent money back, by its code (ISO 20022, external return reasons), and why we ordered nothing.
+REASONS = {
+    "AC01": _l("There is no account with that number"),
+    "AC04": _l("The account is closed"),
+    "AC06": _l("The account is blocked"),
+    "AG01": _l("Nothing may be transferred to that account"),
+    "AM04": _l("There was not enough money for it"),
+    "MD07": _l("The holder of the account has died"),
+    "MS02": _l("The holder of the account wanted it so and gave no reason"),
+    "MS03": _l("The bank gave no reason"),
+    "RC01": _l("The bank is not known by its code"),
+    refunding.NOT_PAID: _l(
+        "The payment did not stay: it was charged back, or is not paid at the payment provider"
+    ),
+}
+
 
 @dataclass(frozen=True)
 class PartPending:
@@ -65,6 +82,17 @@ def started(payment: Payment, words: Any = None) -> str:
         return said
     together = _("It is for %(count)s invoices together.", count=count)
     return f"{said} {together}"
+
+
+def why(reason: str) -> str:
+    """Why a refund failed, in the reader's language; what only the provider knows, in its own words.
+
+    A bank's code stays beside the words, as that is what a bank or a provider is asked about.
+    """
+    known = REASONS.get(reason)
+    if known is None:
+        return reason
+    return str(known) if reason == refunding.NOT_PAID else f"{known} ({reason})"
 
 
 def part_pending(document: Document) -> PartPending | None:

@@ -217,7 +217,7 @@ def test_the_bank_shows_what_it_pays_back_and_lets_it_fail(desk: Desk) -> None:
     assert "Refund fails" not in text_of(parse(browser.get(bank).get_data(as_text=True)))
     # The credit is there again, and so is the way to pay it back.
     assert desk.page in links(desk.saskia.get(desk.invoice))
-    assert "The amount is credit again · AC04" in text(desk.saskia.get(desk.invoice))
+    assert "The amount is credit again · The account is closed (AC04)" in text(desk.saskia.get(desk.invoice))
 
 
 def test_a_live_shop_pays_nothing_back_by_the_test_bank(desk: Desk) -> None:

@@ -29,6 +29,7 @@ from portal.domain.payments.mails import (
 )
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus, Refund
 from portal.domain.payments.provider import ProviderStatus
+from portal.domain.payments.refunding import NOT_PAID
 from portal.domain.payments.registering import Received, register
 from portal.domain.people.models import Customer, Person, Staff
 from portal.domain.shops.models import Mode, Shop
@@ -209,6 +210,25 @@ def test_every_mark_has_words() -> None:
     assert made == set(words.MARKS)
 
 
+@pytest.mark.parametrize(
+    ("reason", "language", "read"),
+    [
+        ("AC04", "en", "The account is closed (AC04)"),
+        ("AC04", "nl", "De rekening is opgeheven (AC04)"),
+        (
+            NOT_PAID,
+            "nl",
+            "De betaling is niet gebleven: ze is teruggeboekt, of staat bij de betaaldienst niet als betaald",
+        ),
+        ("Not today, <b>they</b> say.", "nl", "Not today, <b>they</b> say."),
+        ("", "nl", ""),
+    ],
+)
+def test_why_a_refund_failed_is_read_in_words(world: World, reason: str, language: str, read: str) -> None:
+    with world.scope(), force_locale(language):
+        assert words.why(reason) == read
+
+
 @pytest.mark.parametrize("ending", ["refused", "came back"])
 @pytest.mark.parametrize("language", ["en", "nl"])
 def test_golden_of_a_refund_that_came_back_to_the_shop(world: World, language: str, ending: str) -> None:
@@ -218,8 +238,8 @@ def test_golden_of_a_refund_that_came_back_to_the_shop(world: World, language: s
         for one in db.session.query(Staff):
             one.language = language
         document = db.session.get_one(Document, invoice.id)
-        refund = refund_of(failure_reason="AC04 <closed>")
         was_sent = ending == "came back"
+        refund = refund_of(failure_reason="AC04" if was_sent else "not today <they say>")
         if not was_sent:
             refund.sent_on = None
         refund_came_back(
