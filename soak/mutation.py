@@ -132,6 +132,7 @@ GROUPS = (
             "tests/domain/invoices/test_crediting.py",
             "tests/domain/invoices/test_spending.py",
             "tests/domain/invoices/test_taking_back.py",
+            "tests/domain/payments/test_refund_setbacks.py",
             "tests/domain/payments/test_refunding.py",
             "tests/domain/payments/test_undoing.py",
             "tests/domain/payments/test_undoing_credited.py",
