@@ -17,8 +17,7 @@ from portal.domain.collections.revoking import Consequences
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.payments.models import Payment
 from portal.domain.payments.saving import Ending
-from portal.domain.subscriptions.paid_with import MethodRow
-from portal.domain.subscriptions.rows import SubscriptionRow
+from portal.domain.subscriptions.paid_with import MethodRow, PaidWith
 
 ICONS = {MethodKind.SEPA: "building-bank", MethodKind.CARD: "credit-card"}
 
@@ -68,7 +67,7 @@ def used_for(row: MethodRow) -> str:
 
 def debits(
     method: PaymentMethod,
-    paid: list[SubscriptionRow],
+    paid: list[PaidWith],
     under_way: list[Payment],
     plans: Sequence[PlanDebit] = (),
 ) -> list[Debit]:
@@ -85,9 +84,9 @@ def debits(
         return found
     today = clock.today(zone)
     planned = [
-        Debit(each.name, each.next_billing_on, each.amount_minor, each.currency, False)
+        Debit(each.next_bill.name, each.next_bill.on, each.next_bill.amount_minor, each.row.currency, False)
         for each in paid
-        if each.next_billing_on is not None
+        if each.next_bill is not None
     ]
     planned += [
         Debit(_plan(each), each.on, each.amount_minor, each.currency, False, late=each.on < today)

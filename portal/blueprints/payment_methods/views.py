@@ -115,7 +115,7 @@ def show(public_id: str) -> ResponseReturnValue:
         "payment_methods/show.html",
         method=method,
         name=pages.name_of(method),
-        subscriptions=paid,
+        subscriptions=[each.row for each in paid],
         debits=pages.debits(method, paid, under_way, plans),
         has_mandate=mandates.has_mandate(method),
     )

@@ -114,5 +114,5 @@ def _resume_page(opened: Opened, form: ConfirmForm) -> str:
         "subscriptions/resume.html",
         subscription=opened.facts,
         form=form,
-        facts=previews.resumption(found, opened.facts),
+        facts=previews.resumption(found, opened.facts, opened.today),
     )

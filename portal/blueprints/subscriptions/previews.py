@@ -68,9 +68,9 @@ def pause(found: Pause, facts: SubscriptionFacts, today: date) -> Facts:
     return [*said, (_("Goes on"), _day(found.resumption.on)), *_then(found.resumption, facts)]
 
 
-def resumption(found: Resumption, facts: SubscriptionFacts) -> Facts:
-    """What is billed when, once it goes on."""
-    return [(_("Goes on"), _day(found.on)), *_then(found, facts)]
+def resumption(found: Resumption, facts: SubscriptionFacts, today: date) -> Facts:
+    """What is billed when, once it goes on, which is today; on the day of the pause that day was used already."""
+    return [(_("Goes on"), _("today, %(date)s", date=_day(today))), *_then(found, facts)]
 
 
 def difference(found: Difference, facts: SubscriptionFacts) -> Facts:
@@ -94,7 +94,7 @@ def plan_price(amount_minor: int, plan: Product, facts: SubscriptionFacts) -> st
 def _then(found: Resumption, facts: SubscriptionFacts) -> Facts:
     said = []
     if found.used_until is not None:
-        label = _("Trial goes on until") if found.is_trial else _("Paid already until")
+        label = _("Last day of the trial") if found.is_trial else _("Paid already until")
         said.append((label, _day(found.used_until)))
     labels = (_("First bill"), _("Then"))
     return said + [(label, _bill(bill, facts)) for label, bill in zip(labels, found.bills, strict=False)]

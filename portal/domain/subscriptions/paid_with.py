@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +12,17 @@ import sqlalchemy as sa
 from portal.core.pagination import Page, keyset
 from portal.domain.methods.models import MethodKind, MethodStatus, PaymentMethod
 from portal.domain.shops.models import Mode
-from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
+from portal.domain.subscriptions import forecast
+from portal.domain.subscriptions.models import (
+    ChangeKind,
+    ChangeStatus,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionPeriod,
+    SubscriptionStatus,
+)
 from portal.domain.subscriptions.rows import COLUMNS, SubscriptionRow, subscription_row
+from portal.domain.subscriptions.standing import last_period, stands
 from portal.domain.subscriptions.states import BILLED, RUNNING
 from portal.extensions import db
 
@@ -89,19 +99,69 @@ def list_methods(
     return Page([MethodRow(*row) for row in page.rows], page.next_cursor, page.prev_cursor)
 
 
-def list_paid_with(method_id: int, *, today: date) -> list[SubscriptionRow]:
+@dataclass(frozen=True)
+class NextBill:
+    """What a method is debited with next for a subscription, in minor units, VAT included: on a day, by what is planned
+    for it until then.
+    """
+
+    name: str
+    on: date
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class PaidWith:
+    """A subscription that a method pays; without a next bill while nobody knows of one."""
+
+    row: SubscriptionRow
+    next_bill: NextBill | None
+
+
+def list_paid_with(method_id: int, *, today: date) -> list[PaidWith]:
     """The subscriptions that a method pays which the caller looked up: what is billed next comes first."""
-    rows = db.session.execute(
-        sa.select(*COLUMNS)
+    first = (
+        sa.case((Subscription.status.in_(BILLED), 0), else_=1),
+        sa.func.coalesce(Subscription.next_billing_on, date.max),
+        Subscription.id,
+    )
+    shown = (
+        sa.select(Subscription.id)
         .where(Subscription.payment_method_id == method_id, Subscription.status.in_(RUNNING))
-        .order_by(
-            sa.case((Subscription.status.in_(BILLED), 0), else_=1),
-            sa.func.coalesce(Subscription.next_billing_on, date.max),
-            Subscription.id,
-        )
+        .order_by(*first)
         .limit(ROWS)
     )
-    return [subscription_row(row, today) for row in rows]
+    waiting = sa.and_(
+        SubscriptionChange.subscription_id == Subscription.id,
+        SubscriptionChange.status == ChangeStatus.WAITING,
+    )
+    rows = db.session.execute(
+        sa.select(*COLUMNS, Subscription, SubscriptionPeriod, SubscriptionChange)
+        .select_from(Subscription)
+        .outerjoin(SubscriptionPeriod, SubscriptionPeriod.id == last_period())
+        .outerjoin(SubscriptionChange, waiting)
+        .where(Subscription.id.in_(shown))
+        .order_by(*first, SubscriptionChange.effective_on, SubscriptionChange.id)
+    )
+    return [_paid_with(list(of_one), today) for _id, of_one in groupby(rows, lambda row: row.Subscription.id)]
+
+
+def _paid_with(rows: list[Any], today: date) -> PaidWith:
+    """Of one subscription, a row for each change that waits."""
+    changes = [row.SubscriptionChange for row in rows if row.SubscriptionChange is not None]
+    row, subscription = subscription_row(rows[0], today), rows[0].Subscription
+    end = next((each.effective_on for each in changes if each.kind is ChangeKind.CANCEL), None)
+    standing = stands(subscription, rows[0].SubscriptionPeriod, changes)
+    bill = next(forecast.bills(standing, until=end), None)
+    if bill is None:
+        return PaidWith(row, None)
+    names = [
+        each.data["name"]
+        for each in changes
+        if each.kind is ChangeKind.SWITCH and each.effective_on <= bill.first_day and "name" in each.data
+    ]
+    name = names[-1] if names else subscription.name
+    return PaidWith(row, NextBill(name, bill.first_day, bill.amount_minor))
 
 
 def count_paid_with(method_id: int, statuses: tuple[SubscriptionStatus, ...]) -> int:

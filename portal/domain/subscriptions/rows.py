@@ -64,8 +64,9 @@ class SubscriptionRow:
     interval_count: int
     #: None in every status that bills nothing, whatever date the subscription remembers.
     next_billing_on: date | None
-    trial_ends_on: date | None
-    #: How many days of the trial are left, 0 on its last day; None outside a trial.
+    #: The last day of its trial, before that of the first bill; None outside a trial.
+    trial_last_day: date | None
+    #: How many days the trial goes on after today, 0 on its last day; None outside a trial.
     trial_days_left: int | None
     #: None unless it is paused until a date.
     resume_on: date | None
@@ -81,6 +82,7 @@ class SubscriptionRow:
 def subscription_row(row: Any, today: date) -> SubscriptionRow:
     """What is shown of a row with ``COLUMNS`` on a day."""
     in_trial = row.status is SubscriptionStatus.TRIAL and row.trial_ends_on is not None
+    trial_last_day = last_day_before(row.trial_ends_on) if in_trial else None
     return SubscriptionRow(
         public_id=row.public_id,
         name=row.name,
@@ -91,8 +93,8 @@ def subscription_row(row: Any, today: date) -> SubscriptionRow:
         interval_unit=row.interval_unit,
         interval_count=row.interval_count,
         next_billing_on=row.next_billing_on if row.status in BILLED else None,
-        trial_ends_on=row.trial_ends_on,
-        trial_days_left=max(0, (row.trial_ends_on - today).days) if in_trial else None,
+        trial_last_day=trial_last_day,
+        trial_days_left=max(0, (trial_last_day - today).days) if trial_last_day is not None else None,
         resume_on=row.resume_on if row.status is SubscriptionStatus.PAUSED else None,
         last_day=last_day_before(row.cancelled_from) if row.cancelled_from is not None else None,
     )

@@ -63,27 +63,39 @@ class Whole:
 
 def read_whole(subscription_id: int) -> Whole:
     """A subscription that the caller looked up or holds, in one statement."""
-    last = (
-        sa.select(SubscriptionPeriod.id)
-        .where(SubscriptionPeriod.subscription_id == subscription_id)
-        .order_by(SubscriptionPeriod.starts_on.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     row = db.session.execute(
         sa.select(Subscription, Product, Customer, SubscriptionPeriod)
         .join(Product, Product.id == Subscription.product_id)
         .join(Customer, Customer.id == Subscription.customer_id)
-        .outerjoin(SubscriptionPeriod, SubscriptionPeriod.id == last)
+        .outerjoin(SubscriptionPeriod, SubscriptionPeriod.id == last_period())
         .where(Subscription.id == subscription_id)
         .execution_options(populate_existing=True)
     ).one()
     return Whole(*row)
 
 
+def last_period() -> sa.ScalarSelect[int]:
+    """The id of the period of a subscription that was billed last, for a statement that reads both."""
+    period = sa.orm.aliased(SubscriptionPeriod)
+    return (
+        sa.select(period.id)
+        .where(period.subscription_id == Subscription.id)
+        .order_by(period.starts_on.desc())
+        .limit(1)
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
+
+
 def standing_of(whole: Whole, changes: Sequence[SubscriptionChange]) -> Standing:
     """How it stands, with the changes that wait, of which those of price and plan count."""
-    subscription, period = whole.subscription, whole.period
+    return stands(whole.subscription, whole.period, changes)
+
+
+def stands(
+    subscription: Subscription, period: SubscriptionPeriod | None, changes: Sequence[SubscriptionChange]
+) -> Standing:
+    """The same of one that was read with the period that was billed last."""
     grid_day: date | None = None
     if period is not None:
         grid_day = period.ends_on + DAY

@@ -252,7 +252,12 @@ def _wanted(subscription: Subscription, plan_id: str, quantity: int) -> tuple[Pr
         raise DomainError(_l("Choose one of these plans."), "plan")
     most = most_of(subscription, plan)
     if not 1 <= quantity <= most:
-        raise DomainError(_l("Choose a number from 1 to %(most)s.", most=most), "quantity")
+        told = (
+            _l("You can have only one of it.")
+            if most == 1
+            else _l("Choose a number from 1 to %(most)s.", most=most)
+        )
+        raise DomainError(told, "quantity")
     if plan.id == subscription.product_id and quantity == subscription.quantity:
         raise DomainError(_l("This is what you have. Choose another plan or number."), "plan")
     return plan, quantity

@@ -145,7 +145,7 @@ def test_the_subscriptions_are_the_trial_active_and_paused_ones(login: Any, on_s
     listed = [words(li) for ul in find_all(page, "ul") if ul.attrib.get("class") == "row-list" for li in ul]
     names = ["tomorrow's", "a trial one", "a active one", "a paused one"]
     assert [next(name for name in names if line.startswith(name)) for line in listed] == names
-    assert "Trial ends in 6 days" in listed[1] and "€ 24.50 / 2 weeks" in listed[1]
+    assert "Trial ends in 5 days" in listed[1] and "€ 24.50 / 2 weeks" in listed[1]
     assert "Next 21 November 2026" in listed[2]
     assert "21 November" not in listed[3]
 

@@ -223,7 +223,8 @@ def test_a_pause_until_a_day_and_going_on_by_hand(login: Any, make: Any, on_stag
     assert stored(on_stage, address)["resume_on"] == date(2026, 12, 5)
     assert "not possible" in told(client.send(f"{address}/pause", hidden(asked)), client)
     resuming = client.get(f"{address}/resume")
-    assert "Paid already until 30 November 2026" in text(resuming)
+    # The day of the pause was used, and yet it goes on at once.
+    assert "Goes on today, 10 November 2026 Paid already until 30 November 2026" in text(resuming)
     assert "First bill € 30.00 on 1 December 2026" in text(resuming)
     assert "goes on." in told(client.send(f"{address}/resume", hidden(resuming)), client)
     assert stored(on_stage, address)["next"] == date(2026, 12, 1)
@@ -276,6 +277,15 @@ def test_another_plan_and_quantity_with_the_difference_first(login: Any, make: A
     assert "3 × Coffee beans, 1 kg: € 90.00" in told(client.send(f"{address}/switch", hidden(more)), client)
     assert "stays as it is" in told(client.send(f"{address}/keep"), client)
     assert stored(on_stage, address)["change"] == ("switch", ChangeStatus.WITHDRAWN)
+
+
+def test_of_what_is_sold_once_there_is_one(login: Any, make: Any, on_stage: Any) -> None:
+    address, client = make(plan={"switch_group": "coffee"}), emma(login)
+    with on_stage():
+        own = db.session.query(Product).one().public_id
+        make_plan(name="Two kilos", switch_group="coffee")
+    seen = text(client.get(f"{address}/switch?plan={own}&quantity=2"))
+    assert "You can have only one of it." in seen and "Agree to this change" not in seen
 
 
 @pytest.mark.parametrize(
@@ -458,6 +468,7 @@ def test_a_trial_ends_with_its_last_day(login: Any, on_stage: Any, ids: Any) -> 
             next_billing_on=date(2026, 11, 15),
         )
         address = f"{LIST}/{trial.public_id}"
+    assert "Last day of the trial 14 Nov 2026" in text(emma(login).get(address))
     seen = text(emma(login).get(f"{address}/cancel"))
     assert "Last day 14 November 2026" in seen and "Still to be charged Nothing" in seen
 

@@ -76,11 +76,16 @@ def test_the_price_names_its_interval(
         ({"status": SubscriptionStatus.ACTIVE}, "Next 15 November 2026"),
         (
             {"status": SubscriptionStatus.TRIAL, "trial_ends_on": TODAY + timedelta(days=6)},
-            "Trial ends in 6 days",
+            "Trial ends in 5 days",
         ),
         (
-            {"status": SubscriptionStatus.TRIAL, "trial_ends_on": TODAY + timedelta(days=1)},
+            {"status": SubscriptionStatus.TRIAL, "trial_ends_on": TODAY + timedelta(days=2)},
             "Trial ends in 1 day",
+        ),
+        # The first bill is of the day after its last.
+        (
+            {"status": SubscriptionStatus.TRIAL, "trial_ends_on": TODAY + timedelta(days=1)},
+            "Trial ends today",
         ),
         ({"status": SubscriptionStatus.TRIAL, "trial_ends_on": TODAY}, "Trial ends today"),
         (
