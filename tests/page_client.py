@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement
 import html5lib
 from flask import has_app_context
 from flask.testing import FlaskClient
+from html5lib.constants import adjustSVGAttributes
 from werkzeug.test import TestResponse
 
 #: Errors of the HTML parser that are not errors of ours: it is older than these elements and attributes.
@@ -161,6 +162,7 @@ def _read_plain(html: str) -> tuple[Element, str] | None:
         in_svg = in_svg or name == "svg"
         if in_svg:
             name = f"{_SVG}{name}"
+            attributes = {adjustSVGAttributes.get(each, each): value for each, value in attributes.items()}
         if root is None:
             root = element = Element(name, attributes)
         elif not open_:

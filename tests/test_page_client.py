@@ -15,7 +15,7 @@ PAGE = """<!doctype html>
 </head>
 <body>
 <h1>Invoices</h1>
-<svg class="icon"><use href="/icons.svg#x"/></svg>
+<svg class="icon" viewBox="0 0 9 9"><use href="/icons.svg#x"/></svg>
 <form method="post" action="/pay"><input type="hidden" name="csrf_token" value="a&#34;b">
 <label for="one">One</label><input id="one" name="one" required>
 <label for="two">Two</label><textarea id="two" name="two">\r
