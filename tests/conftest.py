@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from tests import cast as stage
 from tests.page_client import PageClient
@@ -59,6 +60,7 @@ def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:
     """An application on a database of its own, without Redis and SMTP unless they are given."""
     from config import Config
     from portal import create_app
+    from portal.extensions import db
     from portal.installation.translations import compile_changed
 
     compile_changed()
@@ -78,7 +80,15 @@ def make_app(folder: Path, database_url: str, **overrides: Any) -> Flask:
     config.files_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(config, TESTING=True, **overrides)
     app.test_client_class = PageClient
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _do_not_wait_for_the_disk)
     return app
+
+
+def _do_not_wait_for_the_disk(connection: Any, record: Any) -> None:
+    """No test cuts the power, and what is written is there for whoever looks, also after a kill."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 #: What a test's database holds at its beginning, unless a module says otherwise.

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests import prepared
 from tests.services import _die_with_tests, free_port, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -108,16 +109,7 @@ class Installation:
 
         ``given`` is what it reads.
         """
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=PROJECT,
-            env={**self.env, "LOKET_MODE": self.mode},
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = prepared.run(module, *arguments, env={**self.env, "LOKET_MODE": self.mode}, given=given)
         assert done.returncode == 0, f"{module} {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from portal.installation.translations import compile_changed
+from tests import prepared
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -60,9 +61,11 @@ def run(site: Path, tmp_path: Path) -> Run:
             **({"PYTHONPATH": str(site)} if installed else {}),
             **settings,
         }
-        return subprocess.run(
-            [sys.executable, "-m", *arguments], cwd=PROJECT, env=environ, capture_output=True, text=True
-        )
+        if arguments[0] in ("app", "pytest"):
+            return subprocess.run(
+                [sys.executable, "-m", *arguments], cwd=PROJECT, env=environ, capture_output=True, text=True
+            )
+        return prepared.run(*arguments, env=environ)
 
     return run
 

@@ -9,11 +9,12 @@ import random
 import tarfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 import pytest
 
-from portal.core.backup import archive
+from portal.core.backup import archive, sealing
 from portal.core.backup.archive import ArchiveWriter, Checker, Contents, FileEntry, Read, read
 from portal.core.backup.errors import BackupError, BadArchive, WrongPassphrase
 from portal.core.backup.members import MemberReader, MemberWriter
@@ -21,6 +22,8 @@ from portal.core.backup.sealing import HEADER, PIECE, TAG, Opener, Sealer
 from portal.core.backup.shapes import Shape
 from tests.services import IN_TURN
 
+# As in tests/backups.py: the key of an archive is made once for each.
+sealing._derive = cache(sealing._derive)
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KINDS = ("integer", "text", "boolean", "moment", "date", "json", "bytes")
 THINGS = Shape("things", tuple((f"a_{kind}", kind) for kind in KINDS), ("a_integer",))
