@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import time
 from functools import lru_cache
-from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element
 
 import html5lib
 from flask import has_app_context
 from flask.testing import FlaskClient
-from html5lib.constants import adjustSVGAttributes
 from werkzeug.test import TestResponse
 
 #: Errors of the HTML parser that are not errors of ours: it is older than these elements and attributes.
@@ -86,125 +84,9 @@ def parse(html: str) -> Element:
 
 @lru_cache(maxsize=8)
 def _read(html: str) -> tuple[Element, list[Any]]:
-    """A page's tree and what is wrong with its HTML; a page is checked when it comes and then read by its test.
-
-    A parser that finds every fault is slow. What it finds depends on tags, on names of attributes and on where text
-    stands, not on what the text says, as long as there is nothing special in it. So of pages that are alike in this it
-    reads the first, and the others are read quickly, if the first came out the same in both ways.
-    """
-    plain = _read_plain(html)
-    if plain is not None and plain[1] in _faultless:
-        return plain[0], []
+    """A page's tree and what is wrong with its HTML; a page is checked when it comes and then read by its test."""
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
-    tree = parser.parse(html)
-    if plain is not None and not parser.errors and _are_equal(tree, plain[0]):
-        _faultless.add(plain[1])
-    return tree, parser.errors
-
-
-#: The shapes of pages that the strict parser found nothing wrong with.
-_faultless: set[str] = set()
-_BEGIN = "<!doctype html>"
-_SPACE = " \t\n\f"
-_SVG = "{http://www.w3.org/2000/svg}"
-_VALUE = r"""(?:"[^"]*"|'[^']*')"""
-_NAME = r"[a-zA-Z_:@][a-zA-Z0-9_:@.-]*"
-#: A tag and the text after it.
-_TAG = re.compile(rf"<(/?)([a-z][a-z0-9]*)((?:[ \t\n]+{_NAME}(?:={_VALUE})?)*)[ \t\n]*(/?)>([^<]*)")
-_ATTRIBUTE = re.compile(rf"({_NAME})(?:=({_VALUE}))?")
-#: Characters and references that the parser may have something to say about.
-_SPECIAL = re.compile(
-    r"&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)|[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd]"
-)
-_VOID = frozenset(("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"))
-#: A line that begins in these is left out.
-_FIRST_NEWLINE = frozenset(("textarea", "pre", "listing"))
-#: What stands in these is not read as text.
-_RAW = frozenset(("script", "style", "iframe", "noembed", "noframes", "noscript", "plaintext", "xmp"))
-
-
-def _read_plain(html: str) -> tuple[Element, str] | None:
-    """The tree of a page that is written plainly, and its shape; None where it is not."""
-    html = html.replace("\r\n", "\n")
-    if not html.startswith(_BEGIN) or _SPECIAL.search(html):
-        return None
-    root: Element | None = None
-    open_: list[Element] = []
-    shape: list[str] = []
-    place, in_svg = len(html) - len(html[len(_BEGIN) :].lstrip(_SPACE)), False
-    while place < len(html):
-        found = _TAG.match(html, place)
-        if found is None:
-            return None
-        place = found.end()
-        end, name, written, closed, text = found.groups()
-        if text:
-            stripped = text.lstrip(_SPACE)
-            shape.append(f"{len(stripped) == len(text)}{bool(stripped)}")
-        if end:
-            shape.append(f"/{name}{written}{closed}")
-            if name in ("body", "html"):
-                # Blanks after them belong to the body, and those before the head to nothing.
-                last = root[-1] if root is not None and len(root) else None
-                if last is None or text.strip(_SPACE):
-                    return None
-                _add_text(last, text)
-                continue
-            if len(open_) < 2 or open_.pop().tag != (f"{_SVG}{name}" if in_svg else name):
-                return None
-            in_svg = in_svg and name != "svg"
-            _add_text(open_[-1], unescape(text))
-            continue
-        attributes, told = _attributes(written)
-        shape.append(f"{name}{told}{closed}")
-        if name == "input":
-            shape.append(repr(attributes.get("type")))
-        in_svg = in_svg or name == "svg"
-        if in_svg:
-            name = f"{_SVG}{name}"
-            attributes = {adjustSVGAttributes.get(each, each): value for each, value in attributes.items()}
-        if root is None:
-            root = element = Element(name, attributes)
-        elif not open_:
-            return None
-        else:
-            element = SubElement(open_[-1], name, attributes)
-        if text and name in _RAW:
-            return None
-        if name in _FIRST_NEWLINE:
-            text = text.removeprefix("\n")
-        if name in _VOID or (closed and in_svg):
-            _add_text(open_[-1], unescape(text))
-            continue
-        open_.append(element)
-        if name != "html":
-            _add_text(element, unescape(text))
-    return None if root is None else (root, "\n".join(shape))
-
-
-@lru_cache(maxsize=5000)
-def _attributes(written: str) -> tuple[dict[str, str], str]:
-    found = [(each[1], (each[2] or "")[1:-1]) for each in _ATTRIBUTE.finditer(written)]
-    return {name.lower(): unescape(value) for name, value in found}, " ".join(("", *(n for n, _ in found)))
-
-
-def _add_text(element: Element, text: str) -> None:
-    """At the end of what is in it."""
-    if not text:
-        return
-    if len(element):
-        element[-1].tail = (element[-1].tail or "") + text
-    else:
-        element.text = (element.text or "") + text
-
-
-def _are_equal(one: Element, other: Element) -> bool:
-    same = (one.tag, one.attrib, one.text or "", one.tail or "")
-    return (
-        same == (other.tag, other.attrib, other.text or "", other.tail or "")
-        and len(one) == len(other)
-        and all(_are_equal(a, b) for a, b in zip(one, other, strict=True))
-    )
+    return parser.parse(html), parser.errors
 
 
 def find_all(page: Element, *tags: str) -> list[Element]:
