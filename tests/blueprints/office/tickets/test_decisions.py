@@ -175,7 +175,7 @@ DATA = {
     "body": "Because of the terms.",
     "version": "1",
     "amount": "1.00",
-    "paid_on": "2026-01-02",
+    "paid_on": "2026-11-01",
     "reference": "NL91",
     "way": "own_bank",
     "key": "k" * 22,
