@@ -75,7 +75,7 @@ def grant_more(
     language = account_language(get_customer(ticket.customer_id), shop)
     with force_locale(language):
         said = _(
-            "You can download ‘%(name)s’ again: %(count)s times, until %(date)s.",
+            "You can download ‘%(name)s’ again: %(count)s times, up to and including %(date)s.",
             name=download.name,
             count=download.download_limit - download.downloads_used,
             date=locale.date(clock.today(shop.time_zone, download.expires_at), language, "long"),

@@ -287,7 +287,7 @@ def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
             File(
                 each.name,
                 _(
-                    "%(used)s of %(limit)s used, until %(date)s",
+                    "%(used)s of %(limit)s used, up to and including %(date)s",
                     used=each.downloads_used,
                     limit=each.download_limit,
                     date=locale.date(
