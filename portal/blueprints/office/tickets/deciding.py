@@ -124,9 +124,10 @@ def grant(public_id: str, file_id: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         abort(400)
     version = int(form.version.data or 0)
-    granting.grant_more(ticket.id, file_id, version=version, author=views.staff(), now=clock.now())
+    file = granting.grant_more(ticket.id, file_id, version=version, author=views.staff(), now=clock.now())
+    said = _("More downloads of ‘%(name)s’ are granted. The customer was told.", name=file.name)
     db.session.commit()
-    flash(_("More downloads are granted. The customer was told."), "success")
+    flash(said, "success")
     return redirect(url_for("office.tickets.show", public_id=public_id), 303)
 
 

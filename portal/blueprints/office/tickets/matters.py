@@ -43,10 +43,14 @@ class Way:
 
 @dataclass(frozen=True)
 class File:
-    """A file that can be granted again; ``url`` is where its button posts ``version`` to, None without the right."""
+    """A file that can be granted again; ``url`` is where its button posts ``version`` to, None without the right.
+
+    ``note``: why the customer cannot fetch it any more, None while they can.
+    """
 
     name: str
     detail: str
+    note: str | None
     url: str | None
     version: int
 
@@ -270,19 +274,27 @@ def _paid_out(ticket: Any) -> list[tuple[str, str | None]]:
 
 
 def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
-    files = granting.list_order_files(ticket.order_id) if ticket.status in RUNNING else ()
+    zone, now = current_shop().time_zone, clock.now()
+    may_grant = ticket.status in granting.MAY_GRANT
+    files = granting.list_order_files(ticket.order_id, time_zone=zone, now=now) if may_grant else ()
     if not files:
         return None
     may = staff.can(StaffPermission.DOWNLOADS_GRANT)
+    numbers = {"count": granting.GRANTED_DOWNLOADS, "days": granting.GRANTED_DAYS}
+    if not may:
+        hint = None
+    elif ticket.status in RUNNING:
+        hint = _(
+            "One click grants %(count)s more downloads for %(days)s days, tells the customer and resolves the ticket.",
+            **numbers,
+        )
+    else:
+        hint = _(
+            "One click grants %(count)s more downloads for %(days)s days and tells the customer.", **numbers
+        )
     return Matter(
         _("Downloads"),
-        hint=_(
-            "One click grants %(count)s more downloads for %(days)s days, tells the customer and resolves the ticket.",
-            count=granting.GRANTED_DOWNLOADS,
-            days=granting.GRANTED_DAYS,
-        )
-        if may
-        else None,
+        hint=hint,
         files=tuple(
             File(
                 each.name,
@@ -290,10 +302,13 @@ def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
                     "%(used)s of %(limit)s used, up to and including %(date)s",
                     used=each.downloads_used,
                     limit=each.download_limit,
-                    date=locale.date(
-                        clock.today(current_shop().time_zone, each.expires_at), language(), "medium"
-                    ),
+                    date=locale.date(clock.today(zone, each.expires_at), language(), "medium"),
                 ),
+                _("Expired")
+                if granting.is_over(each.expires_at, zone, now=now)
+                else _("Used up")
+                if each.downloads_used >= each.download_limit
+                else None,
                 _to(ticket, "grant", file_id=each.public_id) if may else None,
                 each.version,
             )
