@@ -135,6 +135,7 @@ def test_without_a_credit_note_or_with_the_credit_spent_there_is_nothing_to_pay_
     spend_credit(make_invoice(scene.emma_account, amount_minor=100), 100)
     with pytest.raises(DomainError, match="less credit than that"):
         pay(scene, ticket)
+    assert paying_out.credit_about(ticket.document_id or 0) == paying_out.Credit(4800, 4800, 100)
     assert pay(scene, ticket, replace(PAID, amount_minor=4800)) and credit(scene.emma_account) == 0
 
 

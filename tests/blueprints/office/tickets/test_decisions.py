@@ -104,10 +104,10 @@ class Desk:
             else:
                 invoice = make_invoice(ids.emma_account)
                 ticket = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=invoice.id)
+                source = attempt(ids.emma_account, (invoice, 12100))
+                book(source, 12100)
+                db.session.get_one(Payment, source.payment_id).received_minor = 12100
                 if way == "pay_out":
-                    source = attempt(ids.emma_account, (invoice, 12100))
-                    book(source, 12100)
-                    db.session.get_one(Payment, source.payment_id).received_minor = 12100
                     make_credit_note(invoice, 4900)
             return f"{LIST}/{ticket.public_id}"
 
@@ -523,7 +523,8 @@ def test_the_general_buttons_leave_out_what_has_words_of_its_own(login: Any, des
 def test_a_refund_is_refused(login: Any, desk: Desk) -> None:
     ticket = desk.make("refund")
     page = text(login("saskia").get(ticket))
-    assert "Can be refunded" in page and "Make the credit note first" in page
+    assert re.search(r"Can be paid back now\s*€ 0.00\s*Only after a credit note\s*€ 121.00", page)
+    assert "Make the credit note first" in page
     login("saskia").send(desk.address("refund", ticket), DATA)
     assert desk.status(ticket) is TicketStatus.REJECTED and desk.mails("ticket_answered") == 1
 
@@ -550,13 +551,23 @@ def test_a_refund_is_paid_out(login: Any, desk: Desk, ids: Any) -> None:
         assert booking.credit_balance(ids.emma_account, mode=Mode.TEST, currency="EUR") == 0
     sections = find_all(parse(saskia.get(ticket).text), "section")
     panel = text_of(next(each for each in sections if each.attrib.get("id") == "matter"))
-    assert re.search(r"Paid back\s*€ 49.00\s*Sent on\s*2 January 2026\s*Reference\s*NL91", panel)
-    assert "Can be refunded" not in panel and address not in saskia.get(ticket).text
+    assert re.search(r"Paid back\s*€ 49.00\s*Sent on\s*1 November 2026\s*Reference\s*NL91", panel)
+    assert "Can be paid back now" not in panel and address not in saskia.get(ticket).text
     # A reply opens it again: what was paid out stays, and what more can be is asked anew.
     with desk.on_stage():
         desk.ticket(ticket).status = TicketStatus.OPEN
     again = text(saskia.get(ticket))
-    assert re.search(r"Paid back\s*€ 49.00", again) and re.search(r"Can be refunded\s*€ 72.00", again)
+    assert re.search(r"Paid back\s*€ 49.00", again)
+    assert re.search(r"Can be paid back now\s*€ 0.00\s*Only after a credit note\s*€ 72.00", again)
+
+
+def test_of_what_nobody_paid_nothing_can_be_paid_back(login: Any, desk: Desk, ids: Any) -> None:
+    with desk.on_stage():
+        about = make_invoice(ids.emma_account).id
+        asked = make_ticket(ids.emma_account, type=TicketType.REFUND_REQUEST, document_id=about)
+        ticket = f"{LIST}/{asked.public_id}"
+    page = text(login("saskia").get(ticket))
+    assert re.search(r"Can be paid back now\s*€ 0.00\s*There is nothing of this invoice to pay back.", page)
 
 
 def test_a_request_that_ended_without_money_has_no_panel(login: Any, desk: Desk) -> None:
@@ -617,7 +628,10 @@ def test_with_credit_it_can_be_paid_out_and_the_page_says_how(login: Any, desk: 
     shown = login("saskia").get(ticket)
     assert "Make the credit note first" not in text(shown) and "or writes down what you sent" in text(shown)
     assert shown.text.index("/refund?ticket=") < shown.text.index("/credit?ticket="), "the next step first"
-    assert re.search(r"Credit of this invoice\s*€ 49.00\s*Credit in all\s*€ 49.00", text(shown))
+    assert re.search(
+        r"Can be paid back now\s*€ 49.00\s*Only after a credit note\s*€ 72.00\W*Pay", text(shown)
+    )
+    assert "Credit in all" not in text(shown)
     assert "/refund?ticket=" not in login("kees").get(ticket).text
 
 
