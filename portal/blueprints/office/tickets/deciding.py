@@ -69,20 +69,20 @@ PLAN = {
 }
 DISPUTE = {
     DisputeMove.CREDIT.value: Page(
-        _l("Answer the dispute: credited"),
+        _l("Accept the objection: invoice credited"),
         _l("You made a credit note. Collecting what is left goes on."),
         _l("Answer"),
         _l("The dispute is answered. The customer was told."),
         _l("You are right: we credited this."),
     ),
     DisputeMove.CORRECT.value: Page(
-        _l("Answer the dispute: corrected"),
+        _l("Accept the objection: invoice corrected"),
         _l("Say what you corrected. Collecting what is open goes on."),
         _l("Answer"),
         _l("The dispute is answered. The customer was told."),
     ),
     DisputeMove.REJECT.value: Page(
-        _l("Answer the dispute: no"),
+        _l("Reject the objection"),
         _l("Say why the invoice is right. Reminders and collection go on."),
         _l("Answer"),
         _l("The dispute is answered. The customer was told."),

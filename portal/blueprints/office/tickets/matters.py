@@ -127,10 +127,18 @@ def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     if staff.can(StaffPermission.TICKETS_WRITE):
         if dispute.is_credited:
             ways.append(
-                Way(_("Agree: credited…"), _to(ticket, "answer_dispute", answer="credit"), "circle-check")
+                Way(
+                    _("Accept: invoice credited…"),
+                    _to(ticket, "answer_dispute", answer="credit"),
+                    "circle-check",
+                )
             )
         ways += [
-            Way(_("Agree: corrected…"), _to(ticket, "answer_dispute", answer="correct"), "circle-check"),
+            Way(
+                _("Accept: invoice corrected…"),
+                _to(ticket, "answer_dispute", answer="correct"),
+                "circle-check",
+            ),
             Way(_("Reject the objection…"), _to(ticket, "answer_dispute", answer="reject"), "circle-x"),
         ]
     hint = _("Reminders and collection of this invoice stand still until you answer.")

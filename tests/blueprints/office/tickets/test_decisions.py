@@ -375,14 +375,16 @@ def test_a_plan_is_refused(login: Any, desk: Desk) -> None:
 def test_a_dispute_is_answered_by_a_credit_note_that_was_made(login: Any, desk: Desk) -> None:
     ticket, saskia = desk.make("dispute"), login("saskia")
     page = saskia.get(ticket)
-    assert "Bread" in text(page) and "Agree: credited" not in text(page) and "Resolve" not in text(page)
+    assert (
+        "Bread" in text(page) and "Accept: invoice credited" not in text(page) and "Resolve" not in text(page)
+    )
     credited = f"{ticket}/dispute/credit"
     assert saskia.send(credited, DATA).status_code == 409, "there is no credit note yet"
     (way,) = [a.attrib["href"] for a in find_all(parse(page.text), "a") if "/credit?" in a.attrib["href"]]
     assert "Make this credit note?" in text(saskia.send(way, {"whole-1": "y"}))
     made = saskia.send(way, {"whole-1": "y", "told": "12100.12100.12100"})
     assert (made.status_code, made.location) == (303, ticket), "back to the ticket"
-    assert "Agree: credited" in text(saskia.get(ticket))
+    assert "Accept: invoice credited" in text(saskia.get(ticket))
     assert saskia.send(credited, {"body": "You are right."}).status_code == 303
     with desk.on_stage():
         assert desk.one(Dispute).status is DisputeStatus.CREDITED
@@ -669,6 +671,11 @@ def test_a_no_says_so_and_why(login: Any, desk: Desk, way: str, begins: str) -> 
 def test_in_dutch(login: Any, desk: Desk) -> None:
     page = login("saskia").get(desk.address("keep", desk.make("keep")), headers={"Accept-Language": "nl"})
     assert "Afwijzen en laten doorlopen" in text(page)
+    dispute = desk.make("dispute")
+    panel = text(login("saskia").get(dispute, headers={"Accept-Language": "nl"}))
+    assert "Bezwaar toewijzen: factuur aangepast…" in panel and "Bezwaar afwijzen…" in panel
+    page = login("saskia").get(f"{dispute}/dispute/reject", headers={"Accept-Language": "nl"})
+    assert "Bezwaar afwijzen" in text(page)
 
 
 @pytest.mark.parametrize(("line", "ticked"), [(1, ["whole-1"]), (2, ["whole-2"]), (None, [])])
