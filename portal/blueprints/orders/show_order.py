@@ -19,7 +19,7 @@ from portal.core.templating import language
 from portal.core.vat import TAXED, VatCategory
 from portal.domain.invoices.linked import LinkedInvoice
 from portal.domain.orders.billing import OrderPayment
-from portal.domain.orders.downloads import GIVES
+from portal.domain.orders.downloads import GIVES, is_over
 from portal.domain.payments import undoing
 from portal.domain.people.permissions import Permission
 
@@ -137,7 +137,7 @@ def payment(share: OrderPayment) -> Event:
 
 def _file(row: Any, order: Any, account: MembershipInfo) -> File:
     gives = order.status in GIVES
-    is_left = row.expires_at > clock.now() and row.downloads_used < row.download_limit
+    is_left = not _is_over(row) and row.downloads_used < row.download_limit
     may_fetch, may_ask = account.can(Permission.ORDERS_DOWNLOAD), account.can(Permission.TICKETS_WRITE)
     return File(
         name=row.file_name,
@@ -156,17 +156,21 @@ def _file(row: Any, order: Any, account: MembershipInfo) -> File:
     )
 
 
+def _is_over(row: Any) -> bool:
+    return is_over(row.expires_at, current_shop().time_zone, now=clock.now())
+
+
 def _left(row: Any) -> str:
     left = max(0, row.download_limit - row.downloads_used)
     day = locale.date(clock.today(current_shop().time_zone, row.expires_at), language(), "long")
-    if row.expires_at <= clock.now():
+    if _is_over(row):
         return str(_("Expired on %(date)s", date=day))
     if left == 0:
         return str(_("All %(limit)s downloads used", limit=row.download_limit))
     return str(
         ngettext(
-            "%(num)d of %(limit)s downloads left, until %(date)s",
-            "%(num)d of %(limit)s downloads left, until %(date)s",
+            "%(num)d of %(limit)s downloads left, up to and including %(date)s",
+            "%(num)d of %(limit)s downloads left, up to and including %(date)s",
             left,
             limit=row.download_limit,
             date=day,

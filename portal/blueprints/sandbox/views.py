@@ -58,10 +58,11 @@ def decide(bank_id: str) -> ResponseReturnValue:
     form = DecisionForm()
     if not form.validate_on_submit():
         return _payment_page(payment, form), 422
+    decision = book.Decision(form.decision.data)
     try:
         book.decide(
             payment,
-            book.Decision(form.decision.data),
+            decision,
             Notice(form.notice.data),
             now=clock.now(),
             later=paid_later(),
@@ -71,6 +72,9 @@ def decide(bank_id: str) -> ResponseReturnValue:
         form.form_errors.append(str(error))
         return _payment_page(book.get_payment(bank_id), form), 409
     db.session.commit()
+    if decision is book.Decision.FAIL_REFUND:
+        # No customer is on the way from the shop then: it would thank whoever came back for paying.
+        return redirect(url_for("sandbox.show", bank_id=bank_id), 303)
     return _send_back(payment)
 
 

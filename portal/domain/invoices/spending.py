@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import aliased
 
 from portal.core import audit
 from portal.core.audit import Actor
@@ -30,6 +31,10 @@ from portal.extensions import db
 
 #: Why credit that a page offered cannot be used any more.
 USED_MEANWHILE = _l("Your credit was used for something else meanwhile. Please look again.")
+
+
+#: How many invoices somebody is told of that credit was used for.
+MOST_SPENT = 10
 
 
 def after_credit(shares: Iterable[Share], credit_minor: int) -> tuple[list[Share], list[Share]]:
@@ -102,6 +107,57 @@ def list_uses(document_id: int) -> list[Use]:
         )
         for use in sorted(uses, key=lambda use: use.credit_entry_id, reverse=True)
     ]
+
+
+class SpentOn(NamedTuple):
+    """An invoice that credit paid a part of, in minor units."""
+
+    public_id: str
+    number: str
+    amount_minor: int
+
+
+def list_spent_since_noted(document_id: int, minor: int) -> list[SpentOn]:
+    """What the customer's credit paid since the first credit note of a document, the newest first. For staff.
+
+    As much as makes up ``minor``: which credit it was the ledger does not say.
+    """
+    whole, note, noted = aliased(Document), aliased(Document), aliased(CreditEntry)
+    first = (
+        sa.select(sa.func.min(noted.id))
+        .join(note, note.id == noted.document_id)
+        .where(note.original_id == document_id, noted.use == CreditUse.CREDIT_NOTE)
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        sa.select(Document.public_id, Document.number, Allocation.amount_minor)
+        .select_from(whole)
+        .join(
+            CreditEntry,
+            sa.and_(
+                CreditEntry.customer_id == whole.customer_id,
+                CreditEntry.mode == whole.mode,
+                CreditEntry.currency == whole.currency,
+            ),
+        )
+        .join(Allocation, Allocation.credit_entry_id == CreditEntry.id)
+        .join(Document, Document.id == Allocation.document_id)
+        .where(
+            whole.id == document_id,
+            CreditEntry.use == CreditUse.USED,
+            CreditEntry.id > first,
+            Allocation.state == AllocationState.BOOKED,
+        )
+        .order_by(CreditEntry.id.desc())
+        .limit(MOST_SPENT)
+    )
+    found: list[SpentOn] = []
+    for public_id, number, amount_minor in rows:
+        if minor <= 0:
+            break
+        found.append(SpentOn(public_id, number or "", min(amount_minor, minor)))
+        minor -= amount_minor
+    return found
 
 
 def _why_taken_back(document_id: int, used: Sequence[int]) -> dict[int, CreditUse]:

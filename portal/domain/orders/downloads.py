@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
-from portal.core import audit, links, storage
+from portal.core import audit, clock, links, storage
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError, NotFound
 from portal.domain.catalog.models import ProductFile
 from portal.domain.orders import mails
 from portal.domain.orders.models import Download, Order, OrderLine, OrderStatus
 from portal.domain.shops.models import Mode
+from portal.domain.shops.queries import get_shop
 from portal.extensions import db
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,19 @@ def find_download(public_id: str, *, customer_ids: Collection[int], mode: Mode) 
     ).one_or_none()
 
 
+def is_over(expires_at: datetime, time_zone: str, *, now: datetime) -> bool:
+    """Whether the time of a file is over: the day that everybody reads is still one of it, all of it.
+
+    ``time_zone`` is the shop's.
+    """
+    return expires_at < day_began(time_zone, now)
+
+
+def day_began(time_zone: str, now: datetime) -> datetime:
+    """When the shop's day began: what expires at this moment or after it is not over yet."""
+    return datetime.combine(clock.today(time_zone, now), time(), ZoneInfo(time_zone))
+
+
 def fetch(download: Any, *, actor: Actor, now: datetime) -> str:
     """Counts one download of a row of ``get_download``; the token of the address that it leads to.
 
@@ -101,7 +116,7 @@ def fetch(download: Any, *, actor: Actor, now: datetime) -> str:
         .where(
             Download.id == download.id,
             Download.downloads_used < Download.download_limit,
-            Download.expires_at > now,
+            Download.expires_at >= day_began(get_shop(download.shop_id).time_zone, now),
         )
         .values(downloads_used=Download.downloads_used + 1, version=Download.version + 1)
         .returning(Download.downloads_used)
@@ -193,6 +208,7 @@ def _select(mode: Mode) -> sa.Select[*tuple[Any, ...]]:
             Download.name,
             Download.media_type,
             Download.storage_key,
+            Order.shop_id,
             Order.customer_id,
             Order.id.label("order_id"),
             Order.status,

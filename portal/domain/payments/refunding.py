@@ -31,17 +31,18 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal.core import audit, clock, links, outbox, signals
+from portal.core import audit, clock, links, locale, outbox, signals
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError, NotFound
+from portal.core.templating import language
 from portal.domain.invoices import booking, ledger
 from portal.domain.invoices.models import Allocation, AllocationState, CreditEntry, CreditUse, Document
 from portal.domain.payments import actions, queries, registry
 from portal.domain.payments.models import Payment, PaymentStatus, Refund, RefundStatus
 from portal.domain.payments.provider import ProviderRefund
-from portal.domain.payments.registering import EARLIEST
 from portal.domain.payments.states import REACHED_BY, REFUND, TAKES, UNDER_WAY
 from portal.domain.shops.models import Shop
 from portal.domain.shops.queries import get_shop
@@ -214,8 +215,16 @@ def check(document: Document, order: Order, *, shop: Shop, now: datetime) -> Non
     if order.amount_minor > credit_minor:
         raise DomainError(_l("The customer has less credit than that. Make a credit note first."), "amount")
     if isinstance(order.way, ByHand):
-        if not EARLIEST <= order.way.sent_on <= clock.today(shop.time_zone, now):
+        if order.way.sent_on > clock.today(shop.time_zone, now):
             raise DomainError(_l("Money cannot have gone out on that day."), "paid_on")
+        if document.issue_date is not None and order.way.sent_on < document.issue_date:
+            raise DomainError(
+                _(
+                    "Money cannot go back before the invoice, which is of %(date)s.",
+                    date=locale.date(document.issue_date, language(), "long"),
+                ),
+                "paid_on",
+            )
         return
     wanted = order.way.payment_id
     most_minor = next(

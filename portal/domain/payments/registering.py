@@ -7,15 +7,17 @@ open becomes the customer's credit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal.core import audit
+from portal.core import audit, locale
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, DomainError
+from portal.core.templating import language
 from portal.domain.invoices import booking
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.models import Document, DocumentStatus
@@ -29,7 +31,8 @@ from portal.extensions import db
 #: What a shop may write down by hand.
 BY_HAND = (PaymentMethodKind.TRANSFER, PaymentMethodKind.CASH)
 PROVIDER = "manual"
-EARLIEST = date(2000, 1, 1)
+#: A year, a leap one too: whoever paid longer ahead of an invoice than that was given another year by mistake.
+LONGEST_AHEAD = timedelta(days=366)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +67,16 @@ def register(document_id: int, received: Received, *, shop: Shop, now: datetime,
     if received.amount_minor <= 0:
         raise DomainError(_l("The amount must be at least one cent."), "amount")
     today = now.astimezone(ZoneInfo(shop.time_zone)).date()
-    if not EARLIEST <= received.paid_on <= today:
+    if received.paid_on > today:
         raise DomainError(_l("Money cannot have come in on that day."), "paid_on")
+    if received.paid_on < (document.issue_date or today) - LONGEST_AHEAD:
+        raise DomainError(
+            _(
+                "That is more than a year before the invoice, which is of %(date)s. Is the year right?",
+                date=locale.date(document.issue_date or today, language(), "long"),
+            ),
+            "paid_on",
+        )
     if received.method not in BY_HAND:
         raise DomainError(_l("Choose one of these."), "method")
     payment = Payment(

@@ -48,18 +48,25 @@ UNDER_WAY = _l("Money for this request is on its way already. Please look again.
 class Credit:
     """The credit of an invoice's customer in its currency, in minor units: the most that can be paid out.
 
-    ``here_minor`` of it came from credit notes on this invoice and was not paid out about it.
+    ``here_minor`` of it came from credit notes on this invoice and was not paid out about it; ``used_minor`` came from
+    them too and was used for something else.
     """
 
     minor: int
     here_minor: int
+    used_minor: int = 0
 
 
 def credit_about(document_id: int) -> Credit:
     """What can be paid out about an invoice. For staff who may change invoices."""
-    both = sa.select(ledger.credit_about(document_id), refunds.credit_left_minor(document_id))
-    minor, here_minor = db.session.execute(both).one()
-    return Credit(int(minor), int(here_minor))
+    minor, here_minor, given_minor = db.session.execute(
+        sa.select(
+            ledger.credit_about(document_id),
+            refunds.credit_left_minor(document_id),
+            refunds.credit_given_minor(document_id),
+        )
+    ).one()
+    return Credit(int(minor), int(here_minor), max(0, int(given_minor) - int(here_minor)))
 
 
 def pay_out(document_id: int, wanted: Order, *, shop: Shop, author: Author, now: datetime) -> Refund:

@@ -66,6 +66,12 @@ def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
 
     Up to the customer's credit: the ledger does not say which of it was spent.
     """
+    balance, given = ledger.credit_about(document_id), credit_given_minor(document_id)
+    return sa.case((sa.or_(balance <= 0, given <= 0), 0), (balance < given, balance), else_=given)
+
+
+def credit_given_minor(document_id: Any) -> sa.ColumnElement[int]:
+    """The same whatever became of it: what is more than the customer has left was used for something else."""
     note = aliased(Document)
     given_minor = (
         sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
@@ -77,9 +83,7 @@ def credit_left_minor(document_id: Any) -> sa.ColumnElement[int]:
         )
         .scalar_subquery()
     )
-    balance = ledger.credit_about(document_id)
-    given = given_minor - _paid_out_minor(document_id)
-    return sa.case((sa.or_(balance <= 0, given <= 0), 0), (balance < given, balance), else_=given)
+    return given_minor - _paid_out_minor(document_id)
 
 
 def _paid_out_minor(document_id: Any) -> sa.ScalarSelect[int]:

@@ -25,6 +25,8 @@ LINE = {
 }  # fmt: skip
 KEY = {"key": "k" * 22}
 
+WARNING = "Its total is below zero, and that of an invoice cannot be."
+
 
 def text(response: Any) -> str:
     return text_of(parse(response.get_data(as_text=True)))
@@ -251,9 +253,14 @@ def test_finalised_once_with_one_number_and_one_mail(
 def test_a_refused_one_draws_no_number(login: Any, on_stage: Any, new: str) -> None:
     saskia = login("saskia")
     below_zero = saskia.send(new, {**LINE, "lines-0-unit_price": "-5", **KEY}).location
+    # Its page says so before somebody tries; it stays a draft that can be saved.
+    assert WARNING in text(saskia.get(below_zero))
     version = typed(saskia.get(f"{below_zero}/finalise"))["version"]
     refused = saskia.send(f"{below_zero}/finalise", {"version": version})
     assert refused.status_code == 422 and "cannot be below zero" in text(refused)
+    again = {**LINE, "lines-0-unit_price": "0", "version": version}
+    assert saskia.send(f"{below_zero}/edit", again).status_code == 303
+    assert WARNING not in text(saskia.get(below_zero))
     good = saskia.send(new, {**LINE, "key": "g" * 22}).location
     saskia.send(f"{good}/finalise", {"version": typed(saskia.get(f"{good}/finalise"))["version"]})
     assert [each["number"] for each in documents(on_stage)] == [None, "2026-0001"]

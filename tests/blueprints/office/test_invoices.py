@@ -254,6 +254,8 @@ def test_what_is_exactly_open_says_nothing_of_credit(login: Any, invoice: str) -
         ("amount", "1250,000", "Write a number like 1,234.50."),
         ("amount", "1,2,3", "Write a number like 1,234.50."),
         ("paid_on", "2026-11-02", "cannot have come in"),
+        ("paid_on", "2025-10-30", "more than a year before the invoice, which is of 1 November 2026. Is the"),
+        ("paid_on", "2020-10-31", "more than a year before the invoice, which is of 1 November 2026. Is the"),
         ("paid_on", "yesterday", "Write the day as 2026-01-31."),
         ("method", "ideal", "Not a valid choice"),
     ],
@@ -272,6 +274,14 @@ def test_an_amount_with_a_comma_is_understood(
 ) -> None:
     assert login("saskia").send(f"{invoice}/payment", {**PAID, "amount": typed}).status_code == 303
     assert [each[3] for each in state(on_stage, ids)["payments"]] == [minor]
+
+
+@pytest.mark.parametrize("day", ["2025-11-01", "2025-10-31"])
+def test_who_paid_within_a_year_before_the_invoice_paid_ahead(
+    login: Any, on_stage: Any, ids: Any, invoice: str, day: str
+) -> None:
+    assert login("saskia").send(f"{invoice}/payment", {**PAID, "paid_on": day}).status_code == 303
+    assert len(state(on_stage, ids)["payments"]) == 1
 
 
 def test_the_day_is_the_shops(login: Any, on_stage: Any, invoice: str) -> None:

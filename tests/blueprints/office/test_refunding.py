@@ -16,6 +16,8 @@ from portal.domain.payments.models import Payment, Refund, RefundStatus
 from portal.domain.shops.models import Mode
 from portal.domain.tickets.models import Ticket, TicketStatus, TicketType
 from portal.extensions import db
+from tests.cast import make_invoice
+from tests.domain.invoices.paying import spend_credit
 from tests.page_client import find_all, parse, text_of
 from tests.pages import links, text
 from tests.payments_world import START, Browser, World, world
@@ -211,13 +213,72 @@ def test_the_bank_shows_what_it_pays_back_and_lets_it_fail(desk: Desk) -> None:
     page = browser.get(bank)
     shown = text_of(parse(page.get_data(as_text=True))).replace("\xa0", " ")
     assert "€ 50.00, on its way" in shown and "Refund fails" in shown
-    browser.decide(bank, "fail_refund", "before")
+    # Nobody came from the shop for that, so nobody is led there: the page of somebody who paid thanks for it.
+    assert browser.decide(bank, "fail_refund", "before").endswith(bank)
     desk.world.work()
     assert [row[1] for row in desk.refunds()] == [RefundStatus.FAILED]
-    assert "Refund fails" not in text_of(parse(browser.get(bank).get_data(as_text=True)))
+    shown = text_of(parse(browser.get(bank).get_data(as_text=True))).replace("\xa0", " ")
+    assert "€ 50.00, failed" in shown and "Refund fails" not in shown
     # The credit is there again, and so is the way to pay it back.
     assert desk.page in links(desk.saskia.get(desk.invoice))
     assert "The amount is credit again · The account is closed (AC04)" in text(desk.saskia.get(desk.invoice))
+
+
+def test_a_refund_that_failed_says_when_and_whose_credit_was_spent_is_paid_by_nobody_again(
+    world: World, login: Any
+) -> None:
+    with clock.frozen(START):
+        desk = Desk(world, login, asked=True)
+        desk.page = desk.saskia.get(desk.page).location
+        desk.send()
+        world.work()
+    ticket = f"/office/tickets/{desk.ticket}"
+    assert "Sent on 1 November 2026" in panel(desk.saskia.get(ticket))
+    with clock.frozen(START + timedelta(days=3)):
+        world.browser().decide(f"/sandbox/{world.bank()[0].bank_id}", "fail_refund", "before")
+        world.work()
+    shown = panel(desk.saskia.get(ticket))
+    assert "Status Failed" in shown and "Failed on 4 November 2026" in shown and "Sent on" not in shown
+    assert "Reason The account is closed (AC04)" in shown
+    assert "Can be paid back now € 50.00 Only after a credit note € 50.00" in shown
+    assert "failed on 4 Nov 2026 · The amount is credit again" in text(desk.saskia.get(desk.invoice))
+
+    # A part of it pays another invoice: the rest can be paid back, and the page says what became of the part.
+    with world.scope():
+        others = [make_invoice(world.ids.emma_account, amount_minor=5000) for _ in range(2)]
+        spend_credit(others[0], 2000)
+        db.session.commit()
+        numbers, ids = [each.number for each in others], [each.public_id for each in others]
+    page = desk.saskia.get(ticket)
+    shown = panel(page)
+    assert (
+        f"Can be paid back now € 30.00 Only after a credit note € 50.00 Used meanwhile € 20.00 for invoice {numbers[0]}"
+        in shown
+    )
+    assert f"/office/invoices/{ids[0]}" in links(page) and "Pay money back…" in shown
+
+    with world.scope():
+        spend_credit(db.session.query(Document).filter_by(number=numbers[1]).one(), 3000)
+        db.session.commit()
+    with counted(world.app) as statements:
+        page = desk.saskia.get(ticket)
+    shown = panel(page)
+    assert "Can be paid back now € 0.00 Used meanwhile" in shown and "Only after" not in shown
+    for number, amount in zip(numbers, ("20.00", "30.00"), strict=True):
+        assert f"Used meanwhile € {amount} for invoice {number}" in shown
+    assert {f"/office/invoices/{each}" for each in ids} <= set(links(page))
+    assert "there is nothing of it to pay back any more" in shown and "first" not in shown
+    assert "Pay money back…" not in shown
+    assert len(statements) <= 10, "\n\n".join(statements)
+    # Whoever gets to the page by the invoice reads the same.
+    asked = text(desk.saskia.get(desk.page))
+    assert "was used meanwhile" in asked and "Make a credit note first" not in asked
+
+
+def panel(page: Any) -> str:
+    """What a ticket says of the refund."""
+    (matter,) = [e for e in find_all(parse(page.text), "section") if e.attrib.get("id") == "matter"]
+    return " ".join(" ".join(matter.itertext()).split())
 
 
 def test_a_live_shop_pays_nothing_back_by_the_test_bank(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -151,7 +151,7 @@ def test_a_large_file_is_never_whole_in_memory(
     ("options", "shown"),
     [
         ({"downloads_used": 5}, "All 5 downloads used Ask for more"),
-        ({"expires_at": START}, "Expired on 1 November 2026 Ask for more"),
+        ({"expires_at": START - timedelta(days=1)}, "Expired on 31 October 2026 Ask for more"),
         ({"status": OrderStatus.REFUNDED}, "Can be fetched while the order is paid"),
         ({"status": OrderStatus.CANCELLED}, "Can be fetched while the order is paid"),
         ({"status": OrderStatus.PENDING_PAYMENT}, "Can be fetched while the order is paid"),
@@ -168,6 +168,32 @@ def test_where_nothing_is_left_the_page_says_so(
     assert answer.location == page
     assert emma.get(page).get_data(as_text=True).count('class="flash tone-red"') == 1
     assert used(on_stage, file) == before
+
+
+@pytest.mark.parametrize(
+    ("at", "is_there"),
+    # Bought at ten in the morning, it can be fetched all of the day that the page names: the shop's.
+    [
+        ("2026-11-30T22:59", True),
+        ("2026-12-01T08:00", True),
+        ("2026-12-01T22:59", True),
+        ("2026-12-01T23:00", False),
+    ],
+)
+def test_the_day_it_names_is_included(login: Any, on_stage: Any, sold: Any, at: str, is_there: bool) -> None:
+    page, button, file = sold(expires_at=START + timedelta(days=30))
+    now = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    with clock.frozen(now):
+        emma = login("emma", now=now)
+        seen = text(emma.get(page))
+        if is_there:
+            assert "5 of 5 downloads left, up to and including 1 December 2026" in seen
+            dutch = text(emma.get(page, headers={"Accept-Language": "nl"}))
+            assert "Nog 5 van de 5 downloads, tot en met 1 december 2026" in dutch
+        else:
+            assert "Expired on 1 December 2026 Ask for more" in seen
+        emma.send(button)
+    assert used(on_stage, file) == is_there
 
 
 def test_who_asks_for_more_finds_it_written(login: Any, on_stage: Any, ids: Any, sold: Any) -> None:

@@ -136,7 +136,7 @@ def test_the_page_of_an_order(login: Any, on_stage: Any, ids: Any) -> None:
         "Grind Fine",
         "Ring twice",
         "guide.pdf",
-        "3 of 5 downloads left, until 1 December 2026",
+        "3 of 5 downloads left, up to and including 1 December 2026",
         "1.3 MB",
         "iDEAL | Wero",
         "tr_1",
@@ -151,14 +151,14 @@ def test_what_is_left_of_a_download(login: Any, on_stage: Any, ids: Any) -> None
         order = make_order(ids.emma_account)
         later = START + timedelta(days=30)
         make_download(order, name="used.pdf", expires_at=later, downloads_used=5, size_bytes=900)
-        make_download(order, name="old.pdf", expires_at=START - timedelta(seconds=1))
+        make_download(order, name="old.pdf", expires_at=START - timedelta(days=1))
         make_download(order, name="last.pdf", expires_at=later, downloads_used=4)
         address = f"{LIST}/{order.public_id}"
     with clock.frozen(START):
         seen = text(login("emma", now=START).get(address))
     assert "used.pdf 1 KB All 5 downloads used Ask for more" in seen
-    assert "old.pdf 1.3 MB Expired on 1 November 2026 Ask for more" in seen
-    assert "last.pdf 1.3 MB 1 of 5 downloads left, until 1 December 2026 Download" in seen
+    assert "old.pdf 1.3 MB Expired on 31 October 2026 Ask for more" in seen
+    assert "last.pdf 1.3 MB 1 of 5 downloads left, up to and including 1 December 2026 Download" in seen
     assert seen.count("Coffee beans, 1 kg") == 1
 
 

@@ -118,6 +118,8 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         if found.is_credit_note
         else queries.badge_of(document, today, due_on=instalment[0] if instalment else None),
         "is_draft": found.is_draft,
+        # Saved it can be, as somebody may not be done with it; finalising refuses it.
+        "is_below_zero": found.is_draft and document.total_minor < 0,
         "is_payable": document.status is DocumentStatus.OPEN and not found.is_credit_note,
         "is_creditable": found.is_issued and not found.is_credit_note,
         "is_remindable": document.list_state is ListState.UNPAID

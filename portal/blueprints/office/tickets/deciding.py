@@ -69,20 +69,20 @@ PLAN = {
 }
 DISPUTE = {
     DisputeMove.CREDIT.value: Page(
-        _l("Answer the dispute: credited"),
+        _l("Accept the objection: invoice credited"),
         _l("You made a credit note. Collecting what is left goes on."),
         _l("Answer"),
         _l("The dispute is answered. The customer was told."),
         _l("You are right: we credited this."),
     ),
     DisputeMove.CORRECT.value: Page(
-        _l("Answer the dispute: corrected"),
+        _l("Accept the objection: invoice corrected"),
         _l("Say what you corrected. Collecting what is open goes on."),
         _l("Answer"),
         _l("The dispute is answered. The customer was told."),
     ),
     DisputeMove.REJECT.value: Page(
-        _l("Answer the dispute: no"),
+        _l("Reject the objection"),
         _l("Say why the invoice is right. Reminders and collection go on."),
         _l("Answer"),
         _l("The dispute is answered. The customer was told."),
@@ -124,9 +124,10 @@ def grant(public_id: str, file_id: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         abort(400)
     version = int(form.version.data or 0)
-    granting.grant_more(ticket.id, file_id, version=version, author=views.staff(), now=clock.now())
+    file = granting.grant_more(ticket.id, file_id, version=version, author=views.staff(), now=clock.now())
+    said = _("More downloads of ‘%(name)s’ are granted. The customer was told.", name=file.name)
     db.session.commit()
-    flash(_("More downloads are granted. The customer was told."), "success")
+    flash(said, "success")
     return redirect(url_for("office.tickets.show", public_id=public_id), 303)
 
 

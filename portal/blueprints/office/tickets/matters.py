@@ -17,9 +17,10 @@ from portal.core.templating import language
 from portal.domain.collections.instalments import amounts
 from portal.domain.collections.models import PlanStatus
 from portal.domain.collections.plans import find_plan
-from portal.domain.invoices import ledger
-from portal.domain.payments import refunded, refunding
+from portal.domain.invoices import ledger, spending
+from portal.domain.payments import refunded, refunding, words
 from portal.domain.payments.models import RefundStatus
+from portal.domain.payments.refunded import Refunded
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.subscriptions.cancelling import right_to_cancel
 from portal.domain.subscriptions.models import ChangeKind
@@ -43,17 +44,24 @@ class Way:
 
 @dataclass(frozen=True)
 class File:
-    """A file that can be granted again; ``url`` is where its button posts ``version`` to, None without the right."""
+    """A file that can be granted again; ``url`` is where its button posts ``version`` to, None without the right.
+
+    ``note``: why the customer cannot fetch it any more, None while they can.
+    """
 
     name: str
     detail: str
+    note: str | None
     url: str | None
     version: int
 
 
 @dataclass(frozen=True)
 class Matter:
-    """What is asked for. ``takes_over``: the general moves in whose place the ``ways`` stand."""
+    """What is asked for. ``takes_over``: the general moves in whose place the ``ways`` stand.
+
+    ``links`` are facts that lead somewhere: what they are about, words and address.
+    """
 
     title: str
     facts: tuple[tuple[str, str | None], ...] = ()
@@ -61,6 +69,7 @@ class Matter:
     ways: tuple[Way, ...] = ()
     files: tuple[File, ...] = ()
     takes_over: Collection[Move] = ()
+    links: tuple[tuple[str, str, str], ...] = ()
 
 
 def matter_of(ticket: Any, staff: StaffPrincipal) -> Matter | None:
@@ -118,10 +127,18 @@ def _dispute(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     if staff.can(StaffPermission.TICKETS_WRITE):
         if dispute.is_credited:
             ways.append(
-                Way(_("Agree: credited…"), _to(ticket, "answer_dispute", answer="credit"), "circle-check")
+                Way(
+                    _("Accept: invoice credited…"),
+                    _to(ticket, "answer_dispute", answer="credit"),
+                    "circle-check",
+                )
             )
         ways += [
-            Way(_("Agree: corrected…"), _to(ticket, "answer_dispute", answer="correct"), "circle-check"),
+            Way(
+                _("Accept: invoice corrected…"),
+                _to(ticket, "answer_dispute", answer="correct"),
+                "circle-check",
+            ),
             Way(_("Reject the objection…"), _to(ticket, "answer_dispute", answer="reject"), "circle-x"),
         ]
     hint = _("Reminders and collection of this invoice stand still until you answer.")
@@ -201,14 +218,19 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         paid_out = _paid_out(ticket)
         facts = ((_("Invoice"), ticket.document_number), *paid_out)
         return Matter(_("Refund"), facts) if paid_out else None
-    refundable, credit, here, count = db.session.execute(
+    refundable, credit, here, given, count = db.session.execute(
         sa.select(
             refunds.refundable_minor(about),
             ledger.credit_about(about),
             refunds.credit_left_minor(about),
+            refunds.credit_given_minor(about),
             refunded.refunds_count(about),
         )
     ).one()
+    # What a credit note gave and is gone was used: to pay it back would be to pay it twice.
+    used = max(0, given - here)
+    is_used_up = used > 0 and here == 0
+    needs_note = 0 if is_used_up else max(0, refundable - here)
     # A request that was answered by money and opened again by a reply.
     paid_out = _paid_out(ticket) if count else []
     under_way = refunding.find_under_way(ticket.id) if count else None
@@ -224,9 +246,13 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         (
             (_("Invoice"), ticket.document_number),
             *paid_out,
-            (_("Can be refunded"), _money(refundable, ticket.document_currency)),
-            (_("Credit of this invoice"), _money(here, ticket.document_currency) if here > 0 else None),
-            (_("Credit in all"), _money(credit, ticket.document_currency) if credit > 0 else None),
+            (_("Can be paid back now"), _money(here, ticket.document_currency)),
+            (
+                _("Only after a credit note"),
+                _money(needs_note, ticket.document_currency) if needs_note else None,
+            ),
+            # Of which no more came from this invoice than what can be paid back.
+            (_("Credit in all"), _money(credit, ticket.document_currency) if credit > here else None),
         ),
         _("The payment provider has the order. This ticket is resolved once the money is on its way.")
         if under_way is not None and under_way.provider_ref is not None
@@ -238,12 +264,37 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         )
         if here > 0
         else _(
+            "The credit of this invoice was used meanwhile, so there is nothing of it to pay back any more."
+        )
+        if is_used_up
+        else _(
             "Make the credit note first: it turns what was paid into credit of the customer. "
             "Then you can pay that back."
-        ),
+        )
+        if needs_note
+        else _("There is nothing of this invoice to pay back."),
         tuple(ways),
         # Nobody is refused without a reason; a request of which the money went out is resolved by that.
         takes_over=(Move.REJECT,) if under_way is None else ENDING,
+        links=_used_for(about, used, ticket.document_currency),
+    )
+
+
+def _used_for(document_id: int, minor: int, currency: str) -> tuple[tuple[str, str, str], ...]:
+    """What so much of the credit of an invoice was used for meanwhile."""
+    if minor <= 0:
+        return ()
+    return tuple(
+        (
+            _("Used meanwhile"),
+            _(
+                "%(amount)s for invoice %(number)s",
+                amount=_money(each.amount_minor, currency),
+                number=each.number,
+            ),
+            url_for("office.invoices.show", public_id=each.public_id),
+        )
+        for each in spending.list_spent_since_noted(document_id, minor)
     )
 
 
@@ -257,43 +308,66 @@ def _paid_out(ticket: Any) -> list[tuple[str, str | None]]:
                 _("Paid back") if refund.status is RefundStatus.DONE else _("Refund"),
                 _money(refund.amount_minor, ticket.document_currency),
             ),
-            (_("Sent on"), locale.date(each.day, language(), "long") if refund.sent_on is not None else None),
+            _when(each),
             (_("To"), refunded.way_back(each.payment) if each.payment is not None else None),
             (_("Reference"), refund.reference or None),
             (
                 _("Status"),
                 str(refund.status.label) if each.payment is not None else None,
             ),
-            (_("Reason"), refund.failure_reason or None),
+            (_("Reason"), words.why(refund.failure_reason) if refund.failure_reason else None),
         ]
     return facts
 
 
+def _when(each: Refunded) -> tuple[str, str | None]:
+    """The day on which money went out, or came to nothing: that it went out then is no news any more."""
+    if each.returned_on is not None:
+        is_failed = each.refund.status is RefundStatus.FAILED
+        day = locale.date(each.returned_on, language(), "long")
+        return (_("Failed on") if is_failed else _("Cancelled on"), day)
+    return (
+        _("Sent on"),
+        locale.date(each.day, language(), "long") if each.refund.sent_on is not None else None,
+    )
+
+
 def _downloads(ticket: Any, staff: StaffPrincipal) -> Matter | None:
-    files = granting.list_order_files(ticket.order_id) if ticket.status in RUNNING else ()
+    zone, now = current_shop().time_zone, clock.now()
+    may_grant = ticket.status in granting.MAY_GRANT
+    files = granting.list_order_files(ticket.order_id, time_zone=zone, now=now) if may_grant else ()
     if not files:
         return None
     may = staff.can(StaffPermission.DOWNLOADS_GRANT)
+    numbers = {"count": granting.GRANTED_DOWNLOADS, "days": granting.GRANTED_DAYS}
+    if not may:
+        hint = None
+    elif ticket.status in RUNNING:
+        hint = _(
+            "One click grants %(count)s more downloads for %(days)s days, tells the customer and resolves the ticket.",
+            **numbers,
+        )
+    else:
+        hint = _(
+            "One click grants %(count)s more downloads for %(days)s days and tells the customer.", **numbers
+        )
     return Matter(
         _("Downloads"),
-        hint=_(
-            "One click grants %(count)s more downloads for %(days)s days, tells the customer and resolves the ticket.",
-            count=granting.GRANTED_DOWNLOADS,
-            days=granting.GRANTED_DAYS,
-        )
-        if may
-        else None,
+        hint=hint,
         files=tuple(
             File(
                 each.name,
                 _(
-                    "%(used)s of %(limit)s used, until %(date)s",
+                    "%(used)s of %(limit)s used, up to and including %(date)s",
                     used=each.downloads_used,
                     limit=each.download_limit,
-                    date=locale.date(
-                        clock.today(current_shop().time_zone, each.expires_at), language(), "medium"
-                    ),
+                    date=locale.date(clock.today(zone, each.expires_at), language(), "medium"),
                 ),
+                _("Expired")
+                if granting.is_over(each.expires_at, zone, now=now)
+                else _("Used up")
+                if each.downloads_used >= each.download_limit
+                else None,
                 _to(ticket, "grant", file_id=each.public_id) if may else None,
                 each.version,
             )
