@@ -106,7 +106,9 @@ def grant_claim(token: OneTimeToken, role: Role, *, now: datetime) -> Claim:
     tokens.revoke(TokenPurpose.CLAIM, claim.asker.id, customer_id=claim.customer.id, now=now)
     if queries.find_membership(claim.asker.id, claim.customer.id) is None:
         actor = Actor.person(claim.owner)
-        membership = joining.add_person(claim.asker, claim.customer, role, actor=actor, now=now)
+        membership = joining.add_person(
+            claim.asker, claim.customer, role, actor=actor, now=now, granted_by=claim.owner
+        )
         audit.record("membership.added", membership, actor=actor, now=now, role=role.value)
         mails.access_granted(claim.asker, claim.customer, now=now)
     return claim

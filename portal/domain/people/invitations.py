@@ -117,7 +117,7 @@ def accept(token: OneTimeToken, password: str | None, name: OwnName | None, *, n
     """Uses an invitation's link: the person belongs to the account, has a password if they had none, and a name.
 
     For who holds the link, and so reads the mail of its address. Accounts billed at that address come too, as at
-    any confirmation. ``DomainError`` for a password that will not
+    any confirmation. The owners whom the account has already are told. ``DomainError`` for a password that will not
     do or a name that is missing, ``NotFound`` when the link was used meanwhile.
     """
     person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD, populate_existing=True)

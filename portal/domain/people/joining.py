@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.core import audit
 from portal.core.audit import Actor
-from portal.domain.people import queries
+from portal.domain.people import mails, queries
 from portal.domain.people.models import Customer, Membership, Person, Role
 from portal.extensions import db
 
@@ -20,15 +20,20 @@ def add_person(
     *,
     actor: Actor,
     now: datetime,
+    granted_by: Person | None = None,
 ) -> Membership:
     """Gives a person who belongs to an account in no way yet a role in it. For the actions of this area.
 
-    The account goes on in the language it had. The person is held before it, if at all.
+    The owners it has already are told who came and that the shop, or ``granted_by`` of the account, wanted it. The
+    account goes on in the language it had. The person is held before it, if at all.
     """
     hold(customer)
     _keep_language(customer, actor=actor, now=now)
+    owners = queries.list_people_who_log_in(customer.id, role=Role.OWNER)
     membership = Membership(person_id=person.id, customer_id=customer.id, role=role, created_at=now)
     db.session.add(membership)
+    for owner in owners:
+        mails.member_added(owner, person, customer, role, granted_by=granted_by, now=now)
     return membership
 
 

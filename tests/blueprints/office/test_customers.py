@@ -200,6 +200,10 @@ def test_who_comes_to_somebody_elses_account_is_themselves(
     client.send(link, {**password, "given_name": "Gerda", "family_name": "Groot"})
     home = client.get("/customer")
     assert "Gerda Groot" in home.text and "Emma" not in text_of_heading(home)
+    told = mailbox.one()
+    assert told["To"] == "emma@example.com"
+    for words in ("Gerda Groot", "gerda@example.net", "Emma de Vries", "Owner", "De Halve Maan invited"):
+        assert words in text_of(told), words
 
 
 def test_who_has_a_password_and_no_name_is_asked_for_it(

@@ -358,7 +358,7 @@ def accept(email: str) -> str:
 
 
 def test_two_come_to_one_person(here: tuple[Flask, Ids]) -> None:
-    """The language that this person chose stays, whoever is first."""
+    """The language that this person chose stays, whoever is first, who hears of the second one too."""
     account, comers = single_account(here), ["one@example.net", "two@example.net"]
     for email in comers:
         invite_with_link(here, account, email)
@@ -367,6 +367,11 @@ def test_two_come_to_one_person(here: tuple[Flask, Ids]) -> None:
 
     def check() -> None:
         assert db.session.get_one(Customer, account).language == "nl"
+        told = sa.select(MailMessage.to).where(
+            MailMessage.name == "member_added", MailMessage.customer_id == account
+        )
+        found = list(db.session.scalars(told))
+        assert len(found) == 3 and found.count(["owner@example.net"]) == 2
 
     alone(here, check)
 

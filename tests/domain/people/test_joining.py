@@ -1,24 +1,28 @@
-"""What somebody's coming means to an account that has people already: it goes on in their language."""
+"""What somebody's coming means to the people an account has already: their language stays, and its owners are told."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from portal.core import clock
+from portal.core import clock, mail_delivery
 from portal.core.audit import Actor, AuditEntry
-from portal.domain.people import accounts, actions, claims, editing, invitations, queries, tokens
+from portal.core.mail_message import MailMessage
+from portal.core.mailer import Category
+from portal.domain.people import accounts, actions, claims, editing, invitations, mails, queries, tokens
 from portal.domain.people.details import Details
 from portal.domain.people.models import Customer, Membership, Person, Role, TokenPurpose
 from portal.domain.people.naming import OwnName
 from portal.domain.people.recipients import account_language
 from portal.domain.shops.models import Shop
 from portal.extensions import db
+from tests.blueprints.auth.conftest import text_of
 from tests.cast import START
 
 PASSWORD = "four words that differ"
@@ -152,20 +156,87 @@ def test_several_keep_what_they_have(ids: Any) -> None:
 
 
 def test_the_first_of_an_account_leaves_it_as_it_is(ids: Any) -> None:
-    """Its language follows them."""
+    """Its language follows them, and nobody is there to be told."""
     db.session.get_one(Person, ids.jan).language = "nl"
     db.session.get_one(Customer, ids.jan_account).email = "books@example.net"
     wanted = accounts.NewCustomer(email="JAN@example.com", name="Jan")
     made = accounts.create_customer(wanted, now=START, actor=Actor("staff", ids.saskia))
     assert queries.find_membership(ids.jan, made.id) is not None
-    assert (made.language, noted()) == ("auto", [])
+    assert (made.language, noted(), told()) == ("auto", [], [])
+
+
+def told() -> list[MailMessage]:
+    wanted = sa.select(MailMessage).where(MailMessage.name == "member_added").order_by(MailMessage.id)
+    return list(db.session.scalars(wanted))
+
+
+def test_every_owner_hears_who_was_invited(ids: Any) -> None:
+    account = db.session.get_one(Customer, ids.emma_account)
+    db.session.get_one(Person, ids.emma).language = "nl"
+    is_invited(account, ids)
+    (mail,) = told()
+    assert (mail.to, mail.cc, mail.category, mail.language) == (
+        ["emma@example.com"],
+        [],
+        Category.SECURITY,
+        "nl",
+    )
+    shown = {
+        name: mail.context[name] for name in ("member_name", "member_email", "account", "role", "granted_by")
+    }
+    assert shown == {
+        "member_name": "Gerda Groot",
+        "member_email": "gerda@example.net",
+        "account": "Emma de Vries",
+        "role": "Facturatie",
+        "granted_by": "",
+    }
+
+
+def test_bram_hears_it_too_once_he_is_an_owner(ids: Any) -> None:
+    bram = queries.find_membership(ids.bram, ids.emma_account)
+    assert bram is not None
+    bram.role = Role.OWNER
+    is_granted(db.session.get_one(Customer, ids.emma_account), ids)
+    assert [mail.to for mail in told()] == [["emma@example.com"], ["bram@example.com"]]
+    assert {mail.context["granted_by"] for mail in told()} == {"Emma de Vries"}
+
+
+def test_an_owner_who_never_came_is_not_mailed(ids: Any) -> None:
+    """Nobody has proved to read that address."""
+    confirms(alone(ids, "auto"), ids)
+    assert told() == []
+
+
+def test_accepting_twice_tells_once(ids: Any) -> None:
+    account = db.session.get_one(Customer, ids.emma_account)
+    is_granted(account, ids)
+    is_granted(account, ids)
+    assert len(told()) == 1
 
 
 def test_nobody_comes_in_by_another_door() -> None:
-    """A membership made anywhere else would not keep the language."""
+    """A membership made anywhere else would neither keep the language nor tell anybody."""
     made = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "portal").rglob("*.py")
         if re.search(r"(?<!class )\bMembership\(", path.read_text(encoding="utf-8"))
     }
     assert made == {"portal/domain/people/joining.py", "portal/demo/people.py"}, "call joining.add_person"
+
+
+def test_when_is_told_by_the_shops_clock(ids: Any) -> None:
+    is_granted(db.session.get_one(Customer, ids.emma_account), ids)
+    (mail,) = told()
+    raw = mail_delivery._bytes_to_send(mail, mail_delivery.envelope_of(mail), now=START)
+    assert raw is not None and START.hour == 9
+    assert "Since: 1 Nov 2026, 10:00" in text_of(message_from_bytes(raw, policy=policy.default))
+
+
+def test_who_has_no_name_is_called_by_their_address(ids: Any) -> None:
+    jan = db.session.get_one(Person, ids.jan)
+    jan.given_name = jan.family_name = ""
+    account = db.session.get_one(Customer, ids.emma_account)
+    emma = db.session.get_one(Person, ids.emma)
+    mail = mails.member_added(emma, jan, account, Role.OWNER, granted_by=None, now=START)
+    assert (mail.context["member_name"], mail.context["member_email"]) == ("", "jan@example.com")
