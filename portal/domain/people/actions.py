@@ -118,7 +118,7 @@ def confirm(
     name = chosen_name(person, name)
     passwords.check_new(password, about=known_of(person, shop, name))
     tokens.use(token, now=now)
-    begin(person, password, name, now=now)
+    begin(person, passwords.hash_password(password), name, now=now)
     queries.hold_new_accounts()
     asked = claims.come_to_accounts(person, now=now)
     if not asked and not queries.count_accounts(person.id)[0]:
@@ -127,11 +127,11 @@ def confirm(
     return Confirmed(person, may_enter=active > 0, is_waiting=asked and not active)
 
 
-def begin(person: Person, password: str, name: OwnName, *, now: datetime) -> None:
-    """Lets somebody who proved to read their address log in, by a checked password. For the actions of this area."""
+def begin(person: Person, password_hash: str, name: OwnName, *, now: datetime) -> None:
+    """Lets somebody who proved to read their address log in, by a password that was checked. For the actions here."""
     tokens.revoke(TokenPurpose.CONFIRM, person.id, now=now)
     person.given_name, person.family_name = name.given_name, name.family_name
-    person.password_hash = passwords.hash_password(password)
+    person.password_hash = password_hash
     person.confirmed_at = person.confirmed_at or now
     audit.record("person.confirmed", person, actor=Actor.person(person), now=now)
 

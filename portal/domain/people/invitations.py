@@ -121,20 +121,23 @@ def accept(token: OneTimeToken, password: str | None, name: OwnName | None, *, n
     do or a name that is missing, ``NotFound`` when the link was used meanwhile.
     """
     person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD, populate_existing=True)
-    # Accounts come along, so it is as confirming an address: after the person the shop, before any account.
-    queries.hold_new_accounts()
     invited = get_invited(token)
-    # Before the invitation: who replaces it at this moment holds the account already.
-    joining.hold(invited.customer)
     own_name = chosen_name(person, name if invited.needs_name else None)
+    password_hash = None
     if invited.needs_password:
         shop = db.session.get_one(Shop, person.shop_id)
         passwords.check_new(password or "", about=actions.known_of(person, shop, own_name))
+        # It takes long by design, so before anything that others wait for.
+        password_hash = passwords.hash_password(password or "")
+    # Accounts come along, so it is as confirming an address: after the person the shop, before any account; and the
+    # account before the invitation, as who replaces that one at this moment.
+    queries.hold_new_accounts()
+    joining.hold(invited.customer)
     tokens.use(token, now=now)
     invited.invitation.accepted_at = now
     actor = Actor.person(person)
-    if invited.needs_password:
-        actions.begin(person, password or "", own_name, now=now)
+    if password_hash is not None:
+        actions.begin(person, password_hash, own_name, now=now)
     else:
         details.rename(person.id, **asdict(own_name), now=now)
     if queries.find_membership(person.id, invited.customer.id) is None:
