@@ -104,7 +104,7 @@ def test_a_week(
 
 
 def is_invited(week: Week) -> None:
-    """The shop makes the customer; the customer takes the link and chooses a password."""
+    """The shop makes the customer; the customer takes the link, sees their name there, and chooses a password."""
     office, page = week.office, week.page
     week.shop.window.go("/office/customers/new")
     office.fill("input[name=name]", "Wilma Week")
@@ -114,6 +114,8 @@ def is_invited(week: Week) -> None:
     office.wait_for_url(re.compile(r"/office/customers/[\w-]{22}$"))
     week.look(week.shop, "office-customer")
     week.open(steps.link_in(week.mail(week.email, "/invitation/"), "/invitation/"))
+    expect(page.locator("input[name=given_name]")).to_have_value("Wilma")
+    expect(page.locator("input[name=family_name]")).to_have_value("Week")
     page.fill("input[name=password]", PASSWORD)
     page.click("main form .btn-primary")
     page.wait_for_url("**/customer")

@@ -453,6 +453,7 @@ def _with_key(things: Things) -> dict[str, str]:
     return {"Authorization": f"Bearer {things.bank_key}", "Idempotency-Key": "walk-2"}
 
 
+_OWN_NAME = {"given_name": "Gerda", "family_name": "Groot"}
 _NEW_PASSWORD = {"password": "four words that differ"}
 _ORDER = {
     "amount": {"minor": 100, "currency": "EUR"},
@@ -514,7 +515,7 @@ PUBLIC: dict[Key, OpenCase | TokenCase] = {
     ),
     ("auth.accept", "GET"): _mailed("invitation", lambda t: t.accept, timedelta(days=7)),
     ("auth.accept", "POST"): _mailed(
-        "invitation", lambda t: t.accept, timedelta(days=7), data=_NEW_PASSWORD, status=303
+        "invitation", lambda t: t.accept, timedelta(days=7), data=_OWN_NAME | _NEW_PASSWORD, status=303
     ),
     ("auth.change_email", "GET"): _mailed("change-email", lambda t: t.change_email, timedelta(days=1)),
     ("auth.change_email", "POST"): _mailed(

@@ -596,9 +596,10 @@ FORMS: dict[str, Form] = {
     ),
     "accept an invitation": Form(
         lambda t: f"/invitation/{t.accept}",
-        {"password": "short"},
-        {"password": PASSWORDS},
-        free=("password",),
+        {"given_name": "A", "family_name": "B", "password": "short"},
+        {"given_name": EMPTY_AND_LONG, "family_name": EMPTY_AND_LONG, "password": PASSWORDS},
+        free=("given_name", "family_name", "password"),
+        keeps="family_name",
     ),
     "decide": Form(
         lambda t: f"/office/tickets/{t.ticket}/move",

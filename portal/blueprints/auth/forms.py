@@ -13,6 +13,7 @@ from portal.core.forms import MailAddress, PlainText, PortalForm, hidden_field, 
 from portal.core.links import safe_next
 from portal.domain.people import passwords
 from portal.domain.people.models import Role
+from portal.domain.people.naming import OwnName
 
 NAME_LENGTH = 100
 EMAIL_LENGTH = 254
@@ -70,11 +71,20 @@ class LoginForm(PortalForm):
     kept = hidden_field()
 
 
-class RegisterForm(PortalForm):
-    """A new person. The password is chosen on the page of the mailed link."""
+class NameForm(PortalForm):
+    """What somebody is called."""
 
     given_name = name_field(_l("First name"), _l("Fill in your first name."), "given-name")
     family_name = name_field(_l("Last name"), _l("Fill in your last name."), "family-name")
+
+    def own_name(self) -> OwnName:
+        """What was filled in."""
+        return OwnName(self.given_name.data or "", self.family_name.data or "")
+
+
+class RegisterForm(NameForm):
+    """A new person. The password is chosen on the page of the mailed link."""
+
     email = email_field("email")
 
 
@@ -92,6 +102,10 @@ class NewPasswordForm(PortalForm):
         "new-password",
         _l("At least %(count)s characters. A few words are easy to remember.", count=passwords.SHORTEST),
     )
+
+
+class FirstPasswordForm(NameForm, NewPasswordForm):
+    """Both, of somebody who comes in for the first time and never said what they are called."""
 
 
 class GrantForm(PortalForm):

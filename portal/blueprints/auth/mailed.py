@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -9,13 +10,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.blueprints.auth import bp, limits
-from portal.blueprints.auth.forms import GrantForm, NewPasswordForm
+from portal.blueprints.auth.forms import FirstPasswordForm, GrantForm, NameForm, NewPasswordForm
 from portal.core import clock, device, sessions, shops
 from portal.core.errors import DomainError, NotFound
 from portal.core.forms import PortalForm, checked_by_form
 from portal.core.templating import language
 from portal.domain.people import actions, claims, emails, invitations, logins, queries, tokens
 from portal.domain.people.models import OneTimeToken, Person, Role, TokenPurpose
+from portal.domain.people.naming import OwnName, has_name, suggest_name
 from portal.extensions import db
 
 
@@ -36,10 +38,12 @@ def confirm(token: str) -> ResponseReturnValue:
     link = tokens.find(token, TokenPurpose.CONFIRM, now=now)
     if link is None:
         return _no_such_link()
-    form = NewPasswordForm()
+    form = _confirm_form(_person_of(link))
     if form.validate_on_submit():
         try:
-            done = actions.confirm(link, form.password.data, page_language=language(), now=now)
+            done = actions.confirm(
+                link, form.password.data, page_language=language(), now=now, name=_name_in(form)
+            )
         except DomainError as error:
             db.session.rollback()
             form.refuse(error)
@@ -60,10 +64,30 @@ def confirm(token: str) -> ResponseReturnValue:
     return _confirm_page(link, form), 422 if form.is_submitted() else 200
 
 
+def _confirm_form(person: Person) -> NewPasswordForm:
+    """The first password; who never said what they are called is asked that too."""
+    if has_name(person):
+        return NewPasswordForm()
+    form = FirstPasswordForm()
+    _suggest(form, suggest_name(person, claims.list_claimable(person)))
+    return form
+
+
+def _suggest(form: NameForm, name: OwnName) -> None:
+    """Fills in what is known of a name; what was sent stays as it is, be it nothing."""
+    if not form.is_submitted():
+        form.process(data=asdict(name))
+
+
+def _name_in(form: PortalForm) -> OwnName | None:
+    return form.own_name() if isinstance(form, NameForm) else None
+
+
 def _confirm_page(link: OneTimeToken, form: NewPasswordForm) -> str:
     person = _person_of(link)
     unclaimed = claims.list_claimable(person)
-    name = person.name if person.name != person.email else None
+    known = suggest_name(person, unclaimed)
+    name = f"{known.given_name} {known.family_name}".strip() or None
     if unclaimed and unclaimed[0].name != name:
         return render_template("auth/claim.html", form=form, email=person.email, account=unclaimed[0].name)
     return render_template("auth/confirm.html", form=form, email=person.email, name=name)
@@ -133,7 +157,7 @@ def claim(token: str) -> ResponseReturnValue:
 @checked_by_form
 @limits.by_machine("AUTH_LIMIT_LINK")
 def accept(token: str) -> ResponseReturnValue:
-    """Accepts an invitation to an account, with a first password for who has none, and signs that person in."""
+    """Accepts an invitation to an account, with a name and a first password for who has none, and signs them in."""
     now = clock.now()
     link = tokens.find(token, TokenPurpose.INVITATION, now=now)
     if link is None:
@@ -142,11 +166,11 @@ def accept(token: str) -> ResponseReturnValue:
         invited = invitations.get_invited(link)
     except NotFound:
         return _no_such_link(is_claim=True)
-    form = NewPasswordForm() if invited.needs_password else PortalForm()
+    form = _accept_form(invited)
     if form.validate_on_submit():
         try:
             password = form.password.data if isinstance(form, NewPasswordForm) else None
-            done = invitations.accept(link, password, now=now)
+            done = invitations.accept(link, password, _name_in(form), now=now)
         except DomainError as error:
             db.session.rollback()
             form.refuse(error)
@@ -161,8 +185,18 @@ def accept(token: str) -> ResponseReturnValue:
         email=invited.person.email,
         account=invited.customer.name,
         needs_password=invited.needs_password,
+        needs_name=invited.needs_name,
     )
     return page, 422 if form.is_submitted() else 200
+
+
+def _accept_form(invited: invitations.Invited) -> PortalForm:
+    """Only the button for who has both a password and a name."""
+    if not invited.needs_name:
+        return PortalForm()
+    form = FirstPasswordForm() if invited.needs_password else NameForm()
+    _suggest(form, invited.suggested)
+    return form
 
 
 def _accepted(done: invitations.Invited, *, now: datetime) -> ResponseReturnValue:

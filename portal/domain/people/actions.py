@@ -18,6 +18,7 @@ from portal.core.audit import Actor
 from portal.core.errors import NotFound
 from portal.domain.people import claims, jobs, mails, passwords, queries, tokens
 from portal.domain.people.models import OneTimeToken, Person, Staff, StaffRole, TokenPurpose
+from portal.domain.people.naming import OwnName, chosen_name
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
@@ -102,27 +103,37 @@ class Confirmed:
     is_waiting: bool
 
 
-def confirm(token: OneTimeToken, password: str, *, page_language: str, now: datetime) -> Confirmed:
+def confirm(
+    token: OneTimeToken, password: str, *, page_language: str, now: datetime, name: OwnName | None = None
+) -> Confirmed:
     """Uses a confirmation link: the address is the person's, the password is set, the account is theirs.
 
-    For who holds the link. Accounts billed at the address that nobody can log in to become the person's; the
-    owners of others are asked; when there is none of either, the person gets an account as a consumer. Raises
-    ``DomainError`` for a password that will not do and ``NotFound`` when the link was used meanwhile.
+    For who holds the link; who has a name already need not say one. Accounts billed at the address that nobody can
+    log in to become the person's; the owners of others are asked; when there is none of either, the person gets an
+    account as a consumer. Raises ``DomainError`` for a password that will not do or a name that is missing and
+    ``NotFound`` when the link was used meanwhile.
     """
     person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD)
     shop = db.session.get_one(Shop, person.shop_id)
-    passwords.check_new(password, about=_about(person, shop))
+    name = chosen_name(person, name)
+    passwords.check_new(password, about=known_of(person, shop, name))
     tokens.use(token, now=now)
-    tokens.revoke(TokenPurpose.CONFIRM, person.id, now=now)
-    person.password_hash = passwords.hash_password(password)
-    person.confirmed_at = person.confirmed_at or now
-    audit.record("person.confirmed", person, actor=Actor.person(person), now=now)
+    begin(person, passwords.hash_password(password), name, now=now)
     queries.hold_new_accounts()
     asked = claims.come_to_accounts(person, now=now)
     if not asked and not queries.count_accounts(person.id)[0]:
         claims.open_account(person, shop, page_language=page_language, now=now)
     active = queries.count_accounts(person.id)[1]
     return Confirmed(person, may_enter=active > 0, is_waiting=asked and not active)
+
+
+def begin(person: Person, password_hash: str, name: OwnName, *, now: datetime) -> None:
+    """Lets somebody who proved to read their address log in, by a password that was checked. For the actions here."""
+    tokens.revoke(TokenPurpose.CONFIRM, person.id, now=now)
+    person.given_name, person.family_name = name.given_name, name.family_name
+    person.password_hash = password_hash
+    person.confirmed_at = person.confirmed_at or now
+    audit.record("person.confirmed", person, actor=Actor.person(person), now=now)
 
 
 def ask_reset(email: str, *, page_language: str, now: datetime) -> None:
@@ -141,7 +152,8 @@ def reset_password(token: OneTimeToken, password: str, *, now: datetime) -> Pers
     Raises ``DomainError`` for a password that will not do and ``NotFound`` when the link was used meanwhile.
     """
     person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD)
-    passwords.check_new(password, about=_about(person, db.session.get_one(Shop, person.shop_id)))
+    shop, name = db.session.get_one(Shop, person.shop_id), OwnName(person.given_name, person.family_name)
+    passwords.check_new(password, about=known_of(person, shop, name))
     tokens.use(token, now=now)
     tokens.revoke(TokenPurpose.RESET, person.id, now=now)
     person.password_hash = passwords.hash_password(password)
@@ -157,16 +169,15 @@ def link_purpose(person: Person) -> TokenPurpose:
 
 
 def find_or_invite(email: str, *, now: datetime) -> Person | None:
-    """The person of an address, made when only an account has it, and named after it. For a command.
+    """The person of an address, made when only an account has it. For a command.
 
-    None when nobody has the address.
+    What they are called they say themselves when they come. None when nobody has the address.
     """
     person = queries.find_person_by_email(email)
     if person is not None or not queries.list_customers_by_email(email):
         return person
     person = insert_person(Registration(email=email, given_name="", family_name=""), now=now)
     if person is not None:
-        claims.take_name(person, claims.list_claimable(person))
         audit.record("person.registered", person, actor=Actor.system("command"), now=now)
     return person
 
@@ -193,5 +204,7 @@ def create_staff(
     return staff
 
 
-def _about(person: Person, shop: Shop) -> list[str]:
-    return [person.email, person.given_name, person.family_name, person.name, shop.name]
+def known_of(person: Person, shop: Shop, name: OwnName) -> list[str]:
+    """What a password of somebody who is called so may not be. For the actions of this area."""
+    whole = f"{name.given_name} {name.family_name}".strip()
+    return [person.email, name.given_name, name.family_name, whole or person.name, shop.name]

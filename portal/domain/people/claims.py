@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.core.errors import NotFound
-from portal.domain.people import mails, queries, tokens
+from portal.domain.people import joining, mails, queries, tokens
 from portal.domain.people.models import (
     Customer,
     CustomerKind,
-    Membership,
     OneTimeToken,
     Person,
     Role,
@@ -21,9 +19,6 @@ from portal.domain.people.models import (
 )
 from portal.domain.shops.models import Shop
 from portal.extensions import db
-
-#: What the columns of a person's names hold; the name of an account may be longer.
-_LONGEST_NAME = 100
 
 
 def list_claimable(person: Person) -> list[Customer]:
@@ -48,7 +43,6 @@ def come_to_accounts(person: Person, *, now: datetime) -> bool:
         if queries.find_membership(person.id, customer.id) is not None:
             continue
         if not queries.list_people_who_log_in(customer.id):
-            take_name(person, [customer])
             join(person, customer, actor=Actor.person(person), now=now)
             continue
         asked = True
@@ -61,23 +55,8 @@ def come_to_accounts(person: Person, *, now: datetime) -> bool:
 
 def join(person: Person, customer: Customer, *, actor: Actor, now: datetime) -> None:
     """Makes a person who proved to read an account's address its owner."""
-    db.session.flush()
-    db.session.add(Membership(person_id=person.id, customer_id=customer.id, role=Role.OWNER, created_at=now))
+    joining.add_person(person, customer, Role.OWNER, actor=actor, now=now)
     audit.record("customer.claimed", customer, actor=actor, now=now, person_id=person.id)
-
-
-def take_name(person: Person, customers: Iterable[Customer]) -> None:
-    """Names somebody who never gave a name after the first consumer of their accounts.
-
-    The first word is the given name, the rest the family name. A business is not called like its people.
-    """
-    for customer in customers:
-        if person.given_name or person.family_name:
-            return
-        if customer.kind is CustomerKind.CONSUMER and customer.name.strip():
-            given, *rest = customer.name.split(maxsplit=1)
-            person.given_name = given[:_LONGEST_NAME]
-            person.family_name = "".join(rest).strip()[:_LONGEST_NAME]
 
 
 def open_account(person: Person, shop: Shop, *, page_language: str, now: datetime) -> None:
@@ -91,9 +70,9 @@ def open_account(person: Person, shop: Shop, *, page_language: str, now: datetim
         created_at=now,
     )
     db.session.add(customer)
-    db.session.flush()
-    db.session.add(Membership(person_id=person.id, customer_id=customer.id, role=Role.OWNER, created_at=now))
-    audit.record("customer.created", customer, actor=Actor.person(person), now=now)
+    actor = Actor.person(person)
+    joining.add_person(person, customer, Role.OWNER, actor=actor, now=now)
+    audit.record("customer.created", customer, actor=actor, now=now)
 
 
 @dataclass(frozen=True)
@@ -126,12 +105,10 @@ def grant_claim(token: OneTimeToken, role: Role, *, now: datetime) -> Claim:
     tokens.use(token, now=now)
     tokens.revoke(TokenPurpose.CLAIM, claim.asker.id, customer_id=claim.customer.id, now=now)
     if queries.find_membership(claim.asker.id, claim.customer.id) is None:
-        membership = Membership(
-            person_id=claim.asker.id, customer_id=claim.customer.id, role=role, created_at=now
+        actor = Actor.person(claim.owner)
+        membership = joining.add_person(
+            claim.asker, claim.customer, role, actor=actor, now=now, granted_by=claim.owner
         )
-        db.session.add(membership)
-        audit.record(
-            "membership.added", membership, actor=Actor.person(claim.owner), now=now, role=role.value
-        )
+        audit.record("membership.added", membership, actor=actor, now=now, role=role.value)
         mails.access_granted(claim.asker, claim.customer, now=now)
     return claim

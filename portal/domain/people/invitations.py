@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,16 +11,16 @@ from flask_babel import lazy_gettext as _l
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.core.errors import Conflict, NotFound
-from portal.domain.people import actions, claims, mails, passwords, queries, tokens
+from portal.domain.people import actions, claims, details, joining, mails, passwords, queries, tokens
 from portal.domain.people.models import (
     Customer,
     Invitation,
-    Membership,
     OneTimeToken,
     Person,
     Role,
     TokenPurpose,
 )
+from portal.domain.people.naming import OwnName, chosen_name, has_name, suggest_name
 from portal.domain.shops.models import Shop
 from portal.extensions import db
 
@@ -79,12 +79,18 @@ def _revoke(invited: Invitation, *, actor: Actor, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class Invited:
-    """What an invitation's link is about. ``needs_password``: the person cannot log in yet."""
+    """What an invitation's link is about. ``needs_password``: the person cannot log in yet.
+
+    ``needs_name``: they are asked for their own name, with what is ``suggested`` in the form already. Before they can
+    log in that is so whatever name there is: somebody else may have typed it.
+    """
 
     invitation: Invitation
     person: Person
     customer: Customer
     needs_password: bool
+    needs_name: bool
+    suggested: OwnName
 
 
 def get_invited(token: OneTimeToken) -> Invited:
@@ -96,40 +102,49 @@ def get_invited(token: OneTimeToken) -> Invited:
     customer = queries.get_customer(invited.customer_id)
     if customer.archived_at is not None:
         raise NotFound
-    return Invited(invited, person, customer, not mails.can_log_in(person))
+    needs_password = not mails.can_log_in(person)
+    return Invited(
+        invitation=invited,
+        person=person,
+        customer=customer,
+        needs_password=needs_password,
+        needs_name=needs_password or not has_name(person),
+        suggested=suggest_name(person, [customer, *claims.list_claimable(person)]),
+    )
 
 
-def accept(token: OneTimeToken, password: str | None, *, now: datetime) -> Invited:
-    """Uses an invitation's link: the person belongs to the account, and has a password if they had none.
+def accept(token: OneTimeToken, password: str | None, name: OwnName | None, *, now: datetime) -> Invited:
+    """Uses an invitation's link: the person belongs to the account, has a password if they had none, and a name.
 
     For who holds the link, and so reads the mail of its address. Accounts billed at that address come too, as at
-    any confirmation. ``DomainError`` for a password that will not do, ``NotFound`` when it was used meanwhile.
+    any confirmation. The owners whom the account has already are told. ``DomainError`` for a password that will not
+    do or a name that is missing, ``NotFound`` when the link was used meanwhile.
     """
-    person = db.session.get_one(Person, token.person_id, with_for_update=True, populate_existing=True)
+    person = db.session.get_one(Person, token.person_id, with_for_update=queries.HOLD, populate_existing=True)
     invited = get_invited(token)
+    own_name = chosen_name(person, name if invited.needs_name else None)
+    password_hash = None
     if invited.needs_password:
         shop = db.session.get_one(Shop, person.shop_id)
-        about = [person.email, person.given_name, person.family_name, person.name, shop.name]
-        passwords.check_new(password or "", about=about)
+        passwords.check_new(password or "", about=actions.known_of(person, shop, own_name))
+        # It takes long by design, so before anything that others wait for.
+        password_hash = passwords.hash_password(password or "")
+    # Accounts come along, so it is as confirming an address: after the person the shop, before any account; and the
+    # account before the invitation, as who replaces that one at this moment.
+    queries.hold_new_accounts()
+    joining.hold(invited.customer)
     tokens.use(token, now=now)
     invited.invitation.accepted_at = now
     actor = Actor.person(person)
+    if password_hash is not None:
+        actions.begin(person, password_hash, own_name, now=now)
+    else:
+        details.rename(person.id, **asdict(own_name), now=now)
     if queries.find_membership(person.id, invited.customer.id) is None:
-        membership = Membership(
-            person_id=person.id,
-            customer_id=invited.customer.id,
-            role=invited.invitation.role,
-            created_at=now,
-        )
-        db.session.add(membership)
-        audit.record("membership.added", membership, actor=actor, now=now, role=invited.invitation.role.value)
+        role = invited.invitation.role
+        membership = joining.add_person(person, invited.customer, role, actor=actor, now=now)
+        audit.record("membership.added", membership, actor=actor, now=now, role=role.value)
     if invited.needs_password:
-        tokens.revoke(TokenPurpose.CONFIRM, person.id, now=now)
-        person.password_hash = passwords.hash_password(password or "")
-        person.confirmed_at = person.confirmed_at or now
-        audit.record("person.confirmed", person, actor=actor, now=now)
-        if invited.invitation.role is Role.OWNER:
-            claims.take_name(person, [invited.customer])
         db.session.flush()
         claims.come_to_accounts(person, now=now)
     return invited

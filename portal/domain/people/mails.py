@@ -1,7 +1,7 @@
 """The security mails of people: one function per mail, and the links that are made only as a mail leaves.
 
 None of them repeats what a visitor typed: whoever registers somebody else's address must not be able to write
-to them.
+to them. Only an account's owners read the name of who belongs to it from now on, whom the shop or one of them let in.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from flask_babel import force_locale
 
 from portal.core import links, mailer
 from portal.core.letter import BadAddress
 from portal.core.mailer import Category, Mail, MailMessage
 from portal.domain.people import queries, tokens
 from portal.domain.people.models import ContactPerson, Customer, Invitation, Person, Role, TokenPurpose
+from portal.domain.people.naming import has_name
 from portal.domain.people.recipients import account_language
 from portal.domain.shops.models import Shop
 from portal.extensions import db
@@ -92,6 +94,33 @@ def access_granted(person: Person, customer: Customer, *, now: datetime) -> Mail
         now=now,
         pages={"login_url": "auth.login"},
         values={"account": customer.name},
+        customer_id=customer.id,
+    )
+
+
+def member_added(
+    owner: Person, member: Person, customer: Customer, role: Role, *, granted_by: Person | None, now: datetime
+) -> MailMessage:
+    """Tells an owner of an account that somebody else can use it from now on, in case nobody should.
+
+    ``granted_by`` is who of the account agreed; else the shop invited them.
+    """
+    shop = db.session.get_one(Shop, owner.shop_id)
+    with force_locale(queries.mail_language(owner, shop.language)):
+        can = str(role.label)
+    return _queue(
+        "member_added",
+        owner,
+        now=now,
+        pages={"ask_url": "support.create"},
+        values={
+            "member_name": member.name if has_name(member) else "",
+            "member_email": member.email,
+            "account": customer.name,
+            "role": can,
+            "granted_by": granted_by.name if granted_by is not None else "",
+            "since": now,
+        },
         customer_id=customer.id,
     )
 

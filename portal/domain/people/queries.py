@@ -208,7 +208,8 @@ def list_people_who_log_in(customer_id: int, *, role: Role | None = None) -> lis
             Person.confirmed_at.is_not(None),
             Person.password_hash.is_not(None),
         )
-        .order_by(Person.id)
+        # Not by the person's own id: SQLite would read the shop's people in that order.
+        .order_by(Membership.person_id)
     )
     return list(db.session.scalars(query if role is None else query.where(Membership.role == role)))
 

@@ -54,6 +54,17 @@ def link_in(mailbox: Mailbox) -> str:
     return str(found[0])
 
 
+def value_of(page: Any, name: str) -> str:
+    """What a field of a page has in it."""
+    found = [e for e in find_all(parse(page.text), "input") if e.attrib.get("name") == name]
+    assert len(found) == 1, name
+    return str(found[0].attrib.get("value", ""))
+
+
+def text_of_heading(page: Any) -> str:
+    return words_of(find_all(parse(page.text), "h1")[0])
+
+
 def test_the_list_by_name_and_its_search(login: Any, on_stage: Any, ids: Any) -> None:
     with on_stage():
         number = make_invoice(ids.emma_account).number
@@ -162,14 +173,52 @@ def test_a_new_customer_with_an_invitation(login: Any, on_stage: Any, client: An
     page = text(saskia.get(made.location))
     assert "3511 AA Utrecht" in page and "+31 6 12345678" in page and "Invited" in page
     link = link_in(mailbox)
-    assert client.get(link).status_code == 200
+    shown = client.get(link)
+    assert shown.status_code == 200
     with on_stage():
         assert db.session.scalars(sa.select(Invitation)).one().accepted_at is None, "a GET accepts nothing"
-    accepted = client.send(link, {"password": "four words that differ"})
+    name = {each: value_of(shown, each) for each in ("given_name", "family_name")}
+    assert name == {"given_name": "Piet", "family_name": "Peters"}, "the address is the customer's own"
+    accepted = client.send(link, {**name, "password": "four words that differ"})
     assert (accepted.status_code, accepted.location) == (303, "/customer")
     assert "Piet" in client.get("/customer").text
     assert client.get(link).status_code == 404 and client.send(link, {"password": "x"}).status_code == 404
     assert "Owner" in text(saskia.get(made.location))
+
+
+def test_who_comes_to_somebody_elses_account_is_themselves(
+    login: Any, on_stage: Any, client: Any, mailbox: Mailbox, emmas: str, ids: Any
+) -> None:
+    login("saskia").send(f"{LIST}/{emmas}/invite", {"email": "gerda@example.net", "role": "owner"})
+    link, password = link_in(mailbox), {"password": "four words that differ"}
+    page = client.get(link)
+    assert [value_of(page, each) for each in ("given_name", "family_name")] == ["", ""]
+    assert client.send(link, password).status_code == 422
+    refused = client.send(link, {**password, "given_name": "", "family_name": "Groot"})
+    assert refused.status_code == 422 and "Fill in your first name." in refused.text
+    assert value_of(refused, "family_name") == "Groot"
+    client.send(link, {**password, "given_name": "Gerda", "family_name": "Groot"})
+    home = client.get("/customer")
+    assert "Gerda Groot" in home.text and "Emma" not in text_of_heading(home)
+    told = mailbox.one()
+    assert told["To"] == "emma@example.com"
+    for words in ("Gerda Groot", "gerda@example.net", "Emma de Vries", "Owner", "De Halve Maan invited"):
+        assert words in text_of(told), words
+
+
+def test_who_has_a_password_and_no_name_is_asked_for_it(
+    login: Any, on_stage: Any, client: Any, mailbox: Mailbox, emmas: str, ids: Any
+) -> None:
+    with on_stage():
+        jan = db.session.get_one(Person, ids.jan)
+        jan.given_name = jan.family_name = ""
+    login("saskia").send(f"{LIST}/{emmas}/invite", {"email": "jan@example.com", "role": "support"})
+    link = link_in(mailbox)
+    assert 'type="password"' not in client.get(link).text
+    assert client.send(link).status_code == 422
+    assert client.send(link, {"given_name": "Johan", "family_name": "Jansen"}).status_code == 303
+    with on_stage():
+        assert db.session.get_one(Person, ids.jan).name == "Johan Jansen"
 
 
 def test_without_an_invitation_nobody_is_mailed(login: Any, on_stage: Any) -> None:

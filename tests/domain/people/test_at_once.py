@@ -23,13 +23,24 @@ from portal.domain.people import (
     claims,
     details,
     emails,
+    invitations,
     logins,
     passwords,
     queries,
     tokens,
 )
 from portal.domain.people.editing import Edited, edit_customer
-from portal.domain.people.models import Customer, LoginEvent, OneTimeToken, Person, Role, TokenPurpose
+from portal.domain.people.models import (
+    Customer,
+    Invitation,
+    LoginEvent,
+    Membership,
+    OneTimeToken,
+    Person,
+    Role,
+    TokenPurpose,
+)
+from portal.domain.people.naming import OwnName
 from portal.domain.tickets.actions import NewTicket, Said, open_ticket
 from portal.domain.tickets.models import TicketType
 from portal.extensions import db
@@ -294,6 +305,86 @@ def test_two_owners_agree(here: tuple[Flask, Ids]) -> None:
         assert db.session.scalars(live).all() == []
 
     alone(here, check)
+
+
+def single_account(here: tuple[Flask, Ids]) -> int:
+    """An account of one person, who reads Dutch."""
+
+    def write() -> int:
+        owner = Person(email="owner@example.net", language="nl", password_hash="x", confirmed_at=START)
+        account = Customer(name="Olga", email="olga@example.net")
+        db.session.add_all([owner, account])
+        db.session.flush()
+        db.session.add(Membership(person_id=owner.id, customer_id=account.id, role=Role.OWNER))
+        db.session.flush()
+        return account.id
+
+    made: int = alone(here, write)
+    return made
+
+
+def invite(here: tuple[Flask, Ids], customer_id: int, email: str) -> str:
+    by = Actor("staff", here[1].saskia)
+    invitations.invite(customer_id, email, Role.OWNER, actor=by, now=START)
+    db.session.flush()
+    return "invited"
+
+
+def invite_with_link(here: tuple[Flask, Ids], customer_id: int, email: str) -> None:
+    """Invites somebody, and makes the link that their mail would bring."""
+
+    def write() -> None:
+        invite(here, customer_id, email)
+        invited = db.session.scalars(sa.select(Invitation).order_by(Invitation.id.desc()).limit(1)).one()
+        data = {"invitation_id": invited.id}
+        tokens.issue(
+            TokenPurpose.INVITATION, invited.person_id, now=START, customer_id=customer_id, data=data
+        )
+
+    alone(here, write)
+
+
+def accept(email: str) -> str:
+    """Somebody presses the button of their newest invitation."""
+    newest = (
+        sa.select(OneTimeToken)
+        .join(Person, Person.id == OneTimeToken.person_id)
+        .where(Person.email == email, OneTimeToken.purpose == TokenPurpose.INVITATION)
+        .order_by(OneTimeToken.id.desc())
+        .limit(1)
+    )
+    invitations.accept(db.session.scalars(newest).one(), CHOSEN, OwnName("Piet", "Peters"), now=START)
+    return "accepted"
+
+
+def test_two_come_to_one_person(here: tuple[Flask, Ids]) -> None:
+    """The language that this person chose stays, whoever is first, who hears of the second one too."""
+    account, comers = single_account(here), ["one@example.net", "two@example.net"]
+    for email in comers:
+        invite_with_link(here, account, email)
+    waiting = list(comers)
+    assert at_once(here, 2, lambda: accept(waiting.pop())) == ["accepted", "accepted"]
+
+    def check() -> None:
+        assert db.session.get_one(Customer, account).language == "nl"
+        told = sa.select(MailMessage.to).where(
+            MailMessage.name == "member_added", MailMessage.customer_id == account
+        )
+        found = list(db.session.scalars(told))
+        assert len(found) == 3 and found.count(["owner@example.net"]) == 2
+
+    alone(here, check)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_who_accepts_while_they_are_invited_anew(here: tuple[Flask, Ids], number: int) -> None:
+    """Neither waits for the other in a circle: the invitation is accepted, or was replaced."""
+    account, email = here[1].jan_account, f"again-{number}@example.net"
+    invite_with_link(here, account, email)
+    waiting: list[Callable[[], Any]] = [lambda: accept(email), lambda: invite(here, account, email)]
+    answers = at_once(here, 2, lambda: waiting.pop()())
+    first, other = sorted(answers, key=lambda each: isinstance(each, Exception))
+    assert isinstance(other, Conflict if first == "accepted" else NotFound), answers
 
 
 def change_address(ids: Ids) -> None:

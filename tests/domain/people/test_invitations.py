@@ -15,6 +15,7 @@ from portal.core.mail_message import MailMessage
 from portal.domain.people import invitations, mails, queries, tokens
 from portal.domain.people.models import (
     Customer,
+    CustomerKind,
     Invitation,
     Membership,
     OneTimeToken,
@@ -22,10 +23,12 @@ from portal.domain.people.models import (
     Role,
     TokenPurpose,
 )
+from portal.domain.people.naming import OwnName
 from portal.extensions import db
 from tests.cast import START
 
 GUEST, NEW_PASSWORD = "guest@example.net", "four words that differ"
+GERDA = OwnName("Gerda", "Groot")
 
 
 def actor(ids: Any) -> Actor:
@@ -51,10 +54,19 @@ def found(secret: str, now: Any = START) -> OneTimeToken | None:
     return tokens.find(secret, TokenPurpose.INVITATION, now=now)
 
 
-def accept(secret: str, password: str | None = NEW_PASSWORD, now: Any = START) -> invitations.Invited:
+def accept(
+    secret: str, password: str | None = NEW_PASSWORD, now: Any = START, name: OwnName | None = GERDA
+) -> invitations.Invited:
     token = found(secret, now)
     assert token is not None
-    return invitations.accept(token, password, now=now)
+    return invitations.accept(token, password, name, now=now)
+
+
+def asked(secret: str) -> invitations.Invited:
+    """What the page of the link is about."""
+    token = found(secret)
+    assert token is not None
+    return invitations.get_invited(token)
 
 
 @pytest.fixture(autouse=True)
@@ -77,17 +89,18 @@ def test_somebody_new_comes_in_by_the_link_and_once(ids: Any) -> None:
     assert found(secret) is None and invited.accepted_at == START
     assert token is not None
     with pytest.raises(NotFound):
-        invitations.accept(token, NEW_PASSWORD, now=START)
+        invitations.accept(token, NEW_PASSWORD, GERDA, now=START)
     events = db.session.scalars(sa.select(AuditEntry.event).order_by(AuditEntry.id)).all()
-    assert events == ["invitation.sent", "membership.added", "person.confirmed"]
+    assert events == ["invitation.sent", "person.confirmed", "membership.added"]
 
 
 def test_somebody_who_logs_in_already_needs_no_password(ids: Any) -> None:
     invite(ids, email="JAN@example.com")
     jan = db.session.get_one(Person, ids.jan)
     before = jan.password_hash
-    assert not accept(link(), None).needs_password
-    assert jan.password_hash == before
+    done = accept(link(), None, name=None)
+    assert not done.needs_password and not done.needs_name
+    assert (jan.password_hash, jan.name) == (before, "Jan Jansen")
     assert queries.find_membership(ids.jan, ids.emma_account) is not None
 
 
@@ -170,12 +183,56 @@ def test_an_archived_account_takes_nobody(ids: Any) -> None:
         invite(ids, email="other@example.net")
 
 
-def test_only_an_owner_gets_the_accounts_name(ids: Any) -> None:
+@pytest.mark.parametrize("role", [Role.OWNER, Role.READ_ONLY])
+def test_who_accepts_is_called_what_they_say(ids: Any, role: Role) -> None:
+    invite(ids, role)
+    secret = link()
+    page = asked(secret)
+    assert page.needs_name and page.suggested == OwnName("", ""), "Emma's name is nobody else's"
+    person = accept(secret).person
+    assert (person.given_name, person.family_name) == ("Gerda", "Groot")
+
+
+@pytest.mark.parametrize("name", [None, OwnName("", ""), OwnName("  ", "Groot")])
+def test_nobody_comes_in_without_a_name(ids: Any, name: OwnName | None) -> None:
     invite(ids, Role.OWNER)
-    person = accept(link()).person
-    assert (person.given_name, person.family_name) == ("Emma", "de Vries")
-    invite(ids, Role.READ_ONLY, email="second@example.net")
-    assert accept(link()).person.given_name == ""
+    secret = link()
+    with pytest.raises(DomainError) as told:
+        accept(secret, name=name)
+    assert told.value.field == "given_name" and found(secret) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "suggested"), [("consumer", OwnName("Emma", "de Vries")), ("business", OwnName("", ""))]
+)
+def test_the_accounts_own_address_is_that_customer(ids: Any, kind: str, suggested: OwnName) -> None:
+    """A business is not called like its people."""
+    account = db.session.get_one(Customer, ids.emma_account)
+    account.email, account.kind = GUEST, CustomerKind(kind)
+    invite(ids, Role.OWNER)
+    assert asked(link()).suggested == suggested
+
+
+def test_who_said_a_name_when_registering_sees_that_one(ids: Any) -> None:
+    """Whoever typed it may have been somebody else, so it is asked again."""
+    db.session.add(Person(email=GUEST, given_name="Gea", family_name="Groen", created_at=START))
+    invite(ids)
+    secret = link()
+    page = asked(secret)
+    assert page.needs_name and page.suggested == OwnName("Gea", "Groen")
+    assert accept(secret).person.name == "Gerda Groot"
+
+
+def test_who_logs_in_without_a_name_is_asked_for_it(ids: Any) -> None:
+    jan = db.session.get_one(Person, ids.jan)
+    jan.given_name = jan.family_name = ""
+    invite(ids, email="jan@example.com")
+    secret = link()
+    page = asked(secret)
+    assert page.needs_name and not page.needs_password
+    with pytest.raises(DomainError):
+        accept(secret, None, name=None)
+    assert accept(secret, None, name=OwnName("Johan", "Jansen")).person.name == "Johan Jansen"
 
 
 def test_an_account_of_the_confirmed_address_comes_along(ids: Any) -> None:

@@ -46,7 +46,7 @@ from portal.domain.payments.mails import (
 )
 from portal.domain.payments.models import Payment, PaymentMethodKind, PaymentStatus, Refund
 from portal.domain.people import mails
-from portal.domain.people.models import Customer, Invitation, Membership, Person
+from portal.domain.people.models import Customer, Invitation, Membership, Person, Role
 from portal.domain.people.recipients import Switch, account_recipients, billing_recipients
 from portal.domain.shops.models import Mode, Shop
 from portal.domain.subscriptions import mails as subscription_mails
@@ -337,6 +337,9 @@ MAILS: dict[str, Kind] = {
         lambda s: mails.account_email_changed(s.emma, s.account, OLD, now=START), OLD
     ),
     "contact_added": security(lambda s: mails.copies_begin(make_contact(s.account.id), now=START)),
+    "member_added": security(
+        lambda s: mails.member_added(s.emma, s.bram, s.account, Role.BILLING, granted_by=None, now=START)
+    ),
 }
 
 #: What is switched off, by the mail's own switch.
