@@ -349,7 +349,7 @@ def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
         public_id=document.public_id,
         number=document.number,
         title=f"{document.kind.label} {document.number}",
-        badge=queries.badge_of(document, today, due_on=next_on)
+        badge=queries.badge_of(document, today, instalment_on=next_on)
         if document.kind is not DocumentKind.CREDIT_NOTE
         else None,
         issue_date=document.issue_date,

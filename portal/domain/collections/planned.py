@@ -43,6 +43,20 @@ def in_instalments() -> sa.Subquery:
     return _plans(*_of_account(sa.bindparam("customer_id"), sa.bindparam("mode"))).subquery("in_instalments")
 
 
+def plans_of_shop(mode: Any) -> sa.CTE:
+    """The same of the cases of the whole shop, which are few beside its invoices, for the office's lists and sums.
+
+    Written once into a statement and read from an index of them alone, however often it is asked
+    (``invoices.queries.late``).
+    """
+    return _plans(CollectionCase.mode == mode, _WITH_PLAN).cte("in_instalments")
+
+
+def plans_of_account(customer_id: Any, mode: Any) -> sa.CTE:
+    """The same of the cases of one account."""
+    return _plans(*_of_account(customer_id, mode)).cte("in_instalments")
+
+
 def nearest_plan(customer_id: Any, mode: Any, today: Any) -> dict[str, sa.ColumnElement[Any]]:
     """Of an account's plans the one that needs it first, and how many are late, as scalar subqueries.
 

@@ -145,6 +145,10 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             "kind",
             "open_minor",
             "list_state",
+            # Whether it is disputed, and by what its payment plan is found.
+            "disputed_on",
+            "case_id",
+            "id",
             sqlite_where=sa.text("list_state = 'unpaid'"),
             postgresql_where=sa.text("list_state = 'unpaid'"),
         ),

@@ -17,6 +17,7 @@ from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.statements import Run, Statement, bound
 from portal.domain.invoices.balance import badge, off_minor
+from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import (
     Badge,
     Document,
@@ -219,8 +220,7 @@ def _row(row: Any, today: date) -> InvoiceRow:
             open_minor=row.open_minor,
             total_minor=row.total_minor,
             reversed_at=row.reversed_at,
-            due_date=due,
-            today=today,
+            is_late=due is not None and due < today,
         ),
         days_overdue=days_overdue(row.list_state, due, today),
         is_payable=row.list_state is ListState.UNPAID,
@@ -238,6 +238,26 @@ def days_overdue(list_state: ListState, due_date: date | None, today: date) -> i
     if list_state is not ListState.UNPAID or due_date is None:
         return 0
     return max(0, (today - due_date).days)
+
+
+def late(entity: Any, today: Any, planned: sa.CTE) -> sa.ColumnElement[bool]:
+    """Whether a document is late while it is unpaid, for the office: in a plan by the next instalment of that.
+
+    While somebody waits for the shop's answer about it, it is not. ``planned`` says what is paid in instalments of the
+    whole shop or of an account (``collections.planned``); it is few, and looked up by sets that are made once.
+    """
+    kept, missed = planned.c.next_on >= today, planned.c.next_on < today
+    own = sa.and_(sa.func.coalesce(entity.due_date, today) < today, sa.not_(_is_of(entity, planned, kept)))
+    return sa.and_(entity.disputed_on.is_(None), sa.or_(own, _is_of(entity, planned, missed)))
+
+
+def _is_of(entity: Any, planned: sa.CTE, which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether a document is the invoice of such a plan's case, or came on top of it."""
+    return sa.or_(
+        entity.id.in_(sa.select(planned.c.document_id).where(which)),
+        # Not null, which "not in" would make unknown.
+        sa.func.coalesce(entity.case_id, 0).in_(sa.select(planned.c.case_id).where(which)),
+    )
 
 
 def get_invoice(public_id: str, *, customer_ids: Sequence[int], mode: Mode) -> Document:
@@ -326,15 +346,23 @@ def _opens(public_id: str, customer_ids: Sequence[int], mode: Mode) -> list[sa.C
     ]
 
 
-def badge_of(document: Document, today: date, *, due_on: date | None = None) -> Badge:
-    """The one word shown for a document; ``due_on`` where another day counts than its own, as with instalments."""
+def late_day(document: Document, instalment_on: date | None = None) -> date | None:
+    """The day after which a document is late while it is unpaid: none while it is disputed.
+
+    ``instalment_on`` is the day on which an instalment of it is due next, where a plan pays it.
+    """
+    return None if is_disputed(document) else instalment_on or document.due_date
+
+
+def badge_of(document: Document, today: date, *, instalment_on: date | None = None) -> Badge:
+    """The one word shown for a document, of which an instalment is due next on that day."""
+    day = late_day(document, instalment_on)
     return badge(
         list_state=document.list_state,
         open_minor=document.open_minor,
         total_minor=document.total_minor,
         reversed_at=document.reversed_at,
-        due_date=due_on or document.due_date,
-        today=today,
+        is_late=day is not None and day < today,
     )
 
 
