@@ -1,4 +1,4 @@
-"""What is late is told by disputes and payment plans too, from indexes alone"""
+"""What is late, and what can wait, is told by disputes and payment plans too, from indexes alone"""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ down_revision = "0019"
 branch_labels = None
 depends_on = None
 
-NAME = "ix_documents_overdue"
-BEFORE = ["shop_id", "mode", "due_date", "kind", "open_minor", "list_state"]
 UNPAID = sa.text("list_state = 'unpaid'")
 WITH_PLAN = sa.text("status = 'with_plan'")
+OVERDUE = ["shop_id", "mode", "due_date", "kind", "open_minor", "list_state"]
+OWED = [
+    "shop_id", "customer_id", "mode", "due_date", "id", "kind", "issue_date", "open_minor", "list_state",
+]  # fmt: skip
 
 
 def upgrade() -> None:
     """Goes up."""
-    _replace([*BEFORE, "disputed_on", "case_id", "id"])
+    _replace("ix_documents_overdue", [*OVERDUE, "disputed_on", "case_id", "id"])
+    _replace("ix_documents_unpaid", [*OWED, "pending_minor", "disputed_on", "case_id"])
     op.create_index(
         "ix_collection_cases_with_plan",
         "collection_cases",
@@ -31,9 +34,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Goes down again."""
     op.drop_index("ix_collection_cases_with_plan", "collection_cases")
-    _replace(BEFORE)
+    _replace("ix_documents_unpaid", OWED)
+    _replace("ix_documents_overdue", OVERDUE)
 
 
-def _replace(columns: list[str]) -> None:
-    op.drop_index(NAME, "documents")
-    op.create_index(NAME, "documents", columns, sqlite_where=UNPAID, postgresql_where=UNPAID)
+def _replace(name: str, columns: list[str]) -> None:
+    op.drop_index(name, "documents")
+    op.create_index(name, "documents", columns, sqlite_where=UNPAID, postgresql_where=UNPAID)

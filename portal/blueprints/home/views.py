@@ -20,7 +20,7 @@ from portal.core.frame import scope
 from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.sections import ANY_PAGE, Card, Sections
 from portal.core.shops import current_shop
-from portal.domain.collections.planned import has_plan, in_instalments, nearest_plan
+from portal.domain.collections.planned import has_plan, in_plan, nearest_plan
 from portal.domain.invoices import queries as invoices
 from portal.domain.orders import queries as orders
 from portal.domain.people.permissions import Permission
@@ -48,7 +48,7 @@ def index() -> ResponseReturnValue:
             account.customer_id,
             mode=mode,
             today=here.today,
-            planned=in_instalments() if numbers.get("has_plan") else None,
+            in_plan=in_plan if numbers.get("has_plan") else None,
             also=nearest_plan if numbers.get("has_plan") else None,
         )
         if account.can(Permission.INVOICES)

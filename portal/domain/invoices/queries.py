@@ -79,7 +79,7 @@ class InvoiceRow:
 class OpenSummary:
     """What a customer owes: for the home page. Amounts in minor units.
 
-    What is paid in instalments is left out, late or not: of that no more is asked for than what its plan says.
+    What can wait is left out (``asked_for``): of what is paid in instalments no more is asked for than its plan says.
     """
 
     count: int
@@ -148,6 +148,7 @@ _IN_LIST = (
     Document.currency,
     Document.list_state,
     Document.reversed_at,
+    Document.disputed_on,
 )
 
 
@@ -182,6 +183,21 @@ def unpaid(customer_id: int, mode: Mode) -> list[sa.ColumnElement[bool]]:
     return [*_visible(customer_id, mode), Document.list_state == sa.literal_column("'unpaid'")]
 
 
+#: Whether ``Document`` or an alias of it is paid in instalments, told by an area to the right.
+InPlan = Callable[[Any], sa.ColumnElement[bool]]
+
+
+def asked_for(entity: Any, in_plan: InPlan | None) -> list[sa.ColumnElement[bool]]:
+    """Of what is to be paid what a customer is asked for as a whole, on home and by "pay everything".
+
+    What can wait is left out: what they object to, and what ``in_plan`` (``collections.planned``) says is paid in
+    instalments; and where money is under way for a part, the rest is not paid before that is decided. Each of these can
+    still be paid by itself, or chosen.
+    """
+    here = [entity.pending_minor == 0, entity.disputed_on.is_(None)]
+    return here if in_plan is None else [*here, sa.not_(in_plan(entity))]
+
+
 def _filtered(
     stmt: sa.Select[*tuple[Any, ...]],
     entry: type[Document],
@@ -206,6 +222,8 @@ def _filtered(
 def _row(row: Any, today: date) -> InvoiceRow:
     instalment = _instalment(row)
     due = row.due_date if instalment is None else instalment.on
+    if row.disputed_on is not None:
+        due = None
     return InvoiceRow(
         public_id=row.public_id,
         number=row.number,
@@ -403,15 +421,15 @@ def open_summary(
     *,
     mode: Mode,
     today: date,
-    planned: sa.Subquery | None = None,
+    in_plan: InPlan | None = None,
     also: Beside | None = None,
 ) -> OpenSummary:
-    """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index.
+    """What a customer is asked for today; one statement over the unpaid ones, from their index.
 
-    ``planned`` says what is paid in instalments, as for ``list_invoices``. ``also`` makes scalar subqueries on the
+    ``in_plan`` as for ``asked_for``; None for an account without a plan. ``also`` makes scalar subqueries on the
     customer, the mode and the day from areas that this one does not know.
     """
-    row = _owed(planned, also or _nothing_beside)(customer_id=customer_id, mode=mode, today=today).one()
+    row = _owed(in_plan, also or _nothing_beside)(customer_id=customer_id, mode=mode, today=today).one()
     return OpenSummary(
         count=row.unpaid,
         total_minor=int(row.total),
@@ -423,33 +441,24 @@ def open_summary(
 
 
 @cache
-def _owed(planned: sa.Subquery | None, also: Beside) -> Run:
+def _owed(in_plan: InPlan | None, also: Beside) -> Run:
     @bound
     def statement(customer_id: int, mode: Mode, today: date) -> Statement:
         due = sa.type_coerce(Document.due_date, sa.Date())
         late = sa.case((due < today, 1), else_=0)
-        first = sa.select(Document.public_id).order_by(Document.due_date, Document.id).limit(1)
+        asked = [*unpaid(customer_id, mode), *asked_for(Document, in_plan)]
+        first = sa.select(Document.public_id).where(*asked).order_by(Document.due_date, Document.id).limit(1)
         columns = sa.select(
             sa.func.count().label("unpaid"),
             sa.func.coalesce(sa.func.sum(Document.open_minor), 0).label("total"),
             sa.func.coalesce(sa.func.sum(late), 0).label("late"),
             sa.func.min(due).label("first_due"),
-            _asked_for(first, customer_id, mode, planned).scalar_subquery().label("public_id"),
+            first.correlate(None).scalar_subquery().label("public_id"),
             *(value.label(name) for name, value in also(customer_id, mode, today).items()),
         )
-        return _asked_for(columns, customer_id, mode, planned)
+        return columns.select_from(Document).where(*asked).correlate(None)
 
     return statement
-
-
-def _asked_for(
-    stmt: sa.Select[Any], customer_id: Any, mode: Any, planned: sa.Subquery | None
-) -> sa.Select[Any]:
-    """What a customer is to pay now as a whole: without what is paid in instalments."""
-    stmt = stmt.select_from(Document).where(*unpaid(customer_id, mode))
-    if planned is None:
-        return stmt.correlate(None)
-    return stmt.outerjoin(planned, is_planned(planned)).where(planned.c.next_on.is_(None)).correlate(None)
 
 
 def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.ColumnElement[bool]:
@@ -458,10 +467,12 @@ def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.Col
 
 
 def _due(entry: type[Document], planned: sa.Subquery | None) -> sa.ColumnElement[date | None]:
-    """The day by which an invoice is late or not: that of its next instalment where it has some."""
-    if planned is None:
-        return sa.type_coerce(entry.due_date, sa.Date())
-    return sa.func.coalesce(planned.c.next_on, entry.due_date)
+    """The day by which an invoice is late or not: that of its next instalment where it has some.
+
+    None while it is disputed.
+    """
+    due = entry.due_date if planned is None else sa.func.coalesce(planned.c.next_on, entry.due_date)
+    return sa.type_coerce(sa.case((entry.disputed_on.is_(None), due)), sa.Date())
 
 
 def count_unpaid(customer_id: int, mode: Mode) -> sa.ScalarSelect[Any]:
