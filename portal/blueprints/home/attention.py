@@ -76,6 +76,13 @@ def _unpaid(account: MembershipInfo, owed: OpenSummary, beside_plan: bool) -> Ne
         text = _("Together: %(amount)s, besides what you pay in instalments", amount=total)
     else:
         text = _("Together: %(amount)s", amount=total)
+    credit_minor = int(owed.also.get("credit_minor") or 0)
+    if credit_minor > 0:
+        credit = locale.money(credit_minor, current_shop().currency, language())
+        # After a sentence that has no full stop of its own.
+        text = f"{text}{'' if text.endswith('.') else '.'} " + _(
+            "You have %(amount)s in credit; use it when you pay.", amount=credit
+        )
     return Need(
         title=_unpaid_title(owed),
         text=str(text),

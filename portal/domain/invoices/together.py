@@ -15,7 +15,7 @@ from portal.domain.invoices.booking import in_paying_order
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import Allocation, CreditEntry, Document, DocumentStatus
 from portal.domain.invoices.queries import LISTED, InPlan, asked_for, unpaid
-from portal.domain.shops.models import Mode
+from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
 
 #: How many documents one payment may be for: the bank's page, the address and the mail name them.
@@ -131,6 +131,16 @@ def credit_column(customer_id: Any, mode: Any, currency: Any) -> sa.ScalarSelect
             CreditEntry.mode == mode,
             CreditEntry.currency == currency,
         )
+        .scalar_subquery()
+    )
+
+
+def credit_to_use(customer_id: Any, mode: Any) -> sa.ScalarSelect[int]:
+    """A customer's credit in the currency of their shop, which most is paid in, as a scalar subquery."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        .join(Shop, sa.and_(Shop.id == CreditEntry.shop_id, Shop.currency == CreditEntry.currency))
+        .where(CreditEntry.customer_id == customer_id, CreditEntry.mode == mode)
         .scalar_subquery()
     )
 

@@ -18,8 +18,9 @@ from portal.domain.collections.models import (
     PlanInstalment,
     PlanStatus,
 )
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import CreditEntry, CreditUse, Document
 from portal.domain.people.models import Membership, Role
+from portal.domain.shops.models import Mode
 from portal.extensions import db
 from tests.blueprints.home.test_home import needs
 from tests.cast import START, make_invoice
@@ -211,6 +212,41 @@ def test_home_and_pay_everything_leave_out_what_can_wait(login: Any, on_stage: A
         assert emma.get("/customer/invoices/pay?all=1").status_code == 303
         shown = text(emma.get(objected_page))
     assert "There is nothing else to pay now." in shown and "you pay it in instalments." in shown
+
+
+def give_credit(customer_id: int, minor: int, currency: str = "EUR") -> None:
+    db.session.add(
+        CreditEntry(
+            mode=Mode.TEST,
+            customer_id=customer_id,
+            currency=currency,
+            amount_minor=minor,
+            use=CreditUse.OVERPAID,
+            created_at=START,
+        )
+    )
+
+
+def test_what_is_open_is_told_with_the_credit_there_is_for_it(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        give_credit(ids.emma_account, 1000)
+        give_credit(ids.emma_account, 9900, currency="USD")
+        give_credit(ids.jan_account, 5000)
+    assert needs(visit(login, "/customer")) == [], "credit alone needs nobody"
+    with on_stage():
+        make_invoice(ids.emma_account, amount_minor=600)
+    told = "€ 6.00 is to be paid. You have € 10.00 in credit; use it when you pay. Pay € 6.00"
+    assert needs(visit(login, "/customer"))[0].endswith(told)
+    with on_stage():
+        make_invoice(ids.emma_account, amount_minor=100)
+        add_plan(ids)
+    told = "Together: € 7.00, besides what you pay in instalments. You have € 10.00 in credit"
+    assert told in needs(visit(login, "/customer"))[0]
+    dutch = needs(visit(login, "/customer", headers={"Accept-Language": "nl"}))[0]
+    assert "in termijnen betaalt. Je hebt € 10,00 tegoed; gebruik het als je betaalt." in dutch
+    with on_stage():
+        give_credit(ids.emma_account, -1000)
+    assert "in credit" not in needs(visit(login, "/customer"))[0]
 
 
 def test_what_is_objected_to_is_not_called_late(login: Any, on_stage: Any, ids: Any) -> None:
