@@ -16,6 +16,7 @@ from portal.core.counting import BADGE, CARD, count_up_to
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.statements import Run, Statement, bound
+from portal.domain.invoices import numbers
 from portal.domain.invoices.balance import badge, off_minor
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import (
@@ -159,13 +160,18 @@ def _rows(customer_id: int, mode: Mode) -> sa.Select[*tuple[Any, ...]]:
 def _searched(
     customer_id: int, mode: Mode, search: str
 ) -> tuple[sa.Select[*tuple[Any, ...]], type[Document]]:
-    """The rows whose number holds a text, and the entries of the index that find and order them.
+    """The rows whose number holds a text, or has it as its reference, and the entries of the index that find and order
+    them.
 
     The table is joined with itself: the numbers are looked through in the index, and only what is found is read.
     """
     entry = aliased(Document)
     # Numbers are in capitals: to compare without regard to case would make SQLite copy every one of them.
-    found = [*_visible(customer_id, mode, entry), entry.number.contains(search.upper(), autoescape=True)]
+    referred = numbers.of_reference(search)
+    of_text = entry.number.contains(search.upper(), autoescape=True)
+    # The one with this number, looked for in the same index.
+    of_one = sa.func.coalesce(entry.number, "") == referred
+    found = [*_visible(customer_id, mode, entry), of_text if referred is None else of_one]
     return sa.select(*_IN_LIST).join_from(entry, Document, Document.id == entry.id).where(*found), entry
 
 
