@@ -23,7 +23,7 @@ from portal.core.sections import ANY_PAGE, Card, Sections
 from portal.core.shops import current_shop
 from portal.domain.collections.planned import has_plan, in_plan, nearest_plan
 from portal.domain.invoices import queries as invoices
-from portal.domain.invoices.together import credit_to_use
+from portal.domain.invoices.together import credit_to_use, objected_count
 from portal.domain.orders import queries as orders
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
@@ -51,7 +51,7 @@ def index() -> ResponseReturnValue:
             mode=mode,
             today=here.today,
             in_plan=in_plan if numbers.get("has_plan") else None,
-            also=_with_plan if numbers.get("has_plan") else _with_credit,
+            also=_with_plan if numbers.get("has_plan") else _beside,
         )
         if account.can(Permission.INVOICES)
         else None
@@ -73,12 +73,15 @@ def index() -> ResponseReturnValue:
     )
 
 
-def _with_credit(customer_id: Any, mode: Any, _today: Any) -> Mapping[str, Any]:
-    return {"credit_minor": credit_to_use(customer_id, mode)}
+def _beside(customer_id: Any, mode: Any, _today: Any) -> Mapping[str, Any]:
+    return {
+        "credit_minor": credit_to_use(customer_id, mode),
+        "objects": objected_count(customer_id, mode),
+    }
 
 
 def _with_plan(customer_id: Any, mode: Any, today: Any) -> Mapping[str, Any]:
-    return {**_with_credit(customer_id, mode, today), **nearest_plan(customer_id, mode, today)}
+    return {**_beside(customer_id, mode, today), **nearest_plan(customer_id, mode, today)}
 
 
 def _numbered(account: MembershipInfo, values: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

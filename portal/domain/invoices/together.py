@@ -145,6 +145,11 @@ def credit_to_use(customer_id: Any, mode: Any) -> sa.ScalarSelect[int]:
     )
 
 
+def objected_count(customer_id: Any, mode: Any) -> sa.ScalarSelect[int]:
+    """Whether a customer objects to something that is to be paid, as a scalar subquery: 0, or what stands for more."""
+    return count_up_to(0, Document, *unpaid(customer_id, mode), Document.disputed_on.is_not(None))
+
+
 def columns_beside(
     document: type[Document], in_plan: InPlan | None = None
 ) -> dict[str, sa.ScalarSelect[Any]]:

@@ -189,7 +189,8 @@ def test_home_and_pay_everything_leave_out_what_can_wait(login: Any, on_stage: A
         first_id, second_id, second_page = first.id, second.id, f"/customer/invoices/{second.public_id}"
     [told, *_more] = needs(visit(login, "/customer"))
     assert told == (
-        "2 invoices are overdue Together: € 94.70, besides what you pay in instalments Show invoices"
+        "2 invoices are overdue Together: € 94.70, besides what you object to or pay in instalments "
+        "Show invoices"
     )
     assert "Pay all open invoices (€ 94.70) instead" in text(visit(login, page))
     everything = visit(login, "/customer/invoices/pay?all=1")
@@ -256,6 +257,14 @@ def test_what_is_objected_to_is_not_called_late(login: Any, on_stage: Any, ids: 
         page = f"/customer/invoices/{objected.public_id}"
     home = visit(login, "/customer")
     assert needs(home) == [], "the shop is asked"
+    with on_stage():
+        others = [make_invoice(ids.emma_account, amount_minor=minor, now=AGREED) for minor in (100, 200)]
+        ids_of_others = [each.id for each in others]
+    [told] = needs(visit(login, "/customer"))
+    assert told == "2 invoices are open Together: € 3.00, besides what you object to Show invoices"
+    with on_stage():
+        for each in ids_of_others:
+            db.session.get_one(Document, each).disputed_on = AGREED.date()
     for address in ("/customer", "/customer/invoices", page):
         html = visit(login, address).get_data(as_text=True)
         assert (
