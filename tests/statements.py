@@ -44,7 +44,7 @@ def plans(app: Flask) -> Iterator[list[str]]:
         engine = db.engine
 
     def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH")):
             other = cursor.connection.cursor()
             if engine.dialect.name == "sqlite":
                 rows = other.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()

@@ -174,11 +174,13 @@ def plan_card(case: CaseFacts, instalments: Sequence[Instalment], today: date) -
                 position=each.position,
                 due_on=each.due_on,
                 amount_minor=each.amount_minor,
+                left_minor=left,
+                partly_minor=each.amount_minor - left if left else 0,
                 is_paid=each.position <= found.paid_count,
                 is_under_way=found.paid_count < each.position <= expected.paid_count,
                 is_late=each.position > expected.paid_count and each.due_on < today,
             )
-            for each in instalments
+            for each, left in zip(instalments, found.left_minor, strict=True)
         ],
     )
 

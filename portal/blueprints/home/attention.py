@@ -72,10 +72,21 @@ def _unpaid(account: MembershipInfo, owed: OpenSummary, beside_plan: bool) -> Ne
         action = _("Show invoices")
     if owed.count == 1:
         text = _("%(amount)s is to be paid.", amount=total)
+    elif beside_plan and owed.also.get("objects"):
+        text = _("Together: %(amount)s, besides what you object to or pay in instalments", amount=total)
     elif beside_plan:
         text = _("Together: %(amount)s, besides what you pay in instalments", amount=total)
+    elif owed.also.get("objects"):
+        text = _("Together: %(amount)s, besides what you object to", amount=total)
     else:
         text = _("Together: %(amount)s", amount=total)
+    credit_minor = int(owed.also.get("credit_minor") or 0)
+    if credit_minor > 0:
+        credit = locale.money(credit_minor, current_shop().currency, language())
+        # After a sentence that has no full stop of its own.
+        text = f"{text}{'' if text.endswith('.') else '.'} " + _(
+            "You have %(amount)s in credit; use it when you pay.", amount=credit
+        )
     return Need(
         title=_unpaid_title(owed),
         text=str(text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +21,9 @@ from portal.core.frame import scope
 from portal.core.principals import MembershipInfo, current_membership, current_person
 from portal.core.sections import ANY_PAGE, Card, Sections
 from portal.core.shops import current_shop
-from portal.domain.collections.planned import has_plan, in_instalments, nearest_plan
+from portal.domain.collections.planned import has_plan, in_plan, nearest_plan
 from portal.domain.invoices import queries as invoices
+from portal.domain.invoices.together import credit_to_use, objected_count
 from portal.domain.orders import queries as orders
 from portal.domain.people.permissions import Permission
 from portal.domain.shops.models import Mode
@@ -48,8 +50,8 @@ def index() -> ResponseReturnValue:
             account.customer_id,
             mode=mode,
             today=here.today,
-            planned=in_instalments() if numbers.get("has_plan") else None,
-            also=nearest_plan if numbers.get("has_plan") else None,
+            in_plan=in_plan if numbers.get("has_plan") else None,
+            also=_with_plan if numbers.get("has_plan") else _beside,
         )
         if account.can(Permission.INVOICES)
         else None
@@ -69,6 +71,17 @@ def index() -> ResponseReturnValue:
         subscriptions=running,
         orders=recent,
     )
+
+
+def _beside(customer_id: Any, mode: Any, _today: Any) -> Mapping[str, Any]:
+    return {
+        "credit_minor": credit_to_use(customer_id, mode),
+        "objects": objected_count(customer_id, mode),
+    }
+
+
+def _with_plan(customer_id: Any, mode: Any, today: Any) -> Mapping[str, Any]:
+    return {**_beside(customer_id, mode, today), **nearest_plan(customer_id, mode, today)}
 
 
 def _numbered(account: MembershipInfo, values: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

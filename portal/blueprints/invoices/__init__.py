@@ -18,6 +18,9 @@ bp = Blueprint("invoices", __name__)
 
 from portal.blueprints.invoices import bundled, objections, several, views  # noqa: E402, F401  (they hang themselves on the blueprint)
 
+#: The word of what somebody objects to, among the rows of the frame.
+DISPUTED = "disputed"
+
 
 class OpenInvoice:
     """An invoice to be paid as the frame shows it."""
@@ -31,6 +34,8 @@ class OpenInvoice:
         self.days_overdue = (here.today - row.on).days if row.on is not None else 0
         #: Whether ``due_on`` is the day of an instalment.
         self.in_instalments = bool(row.flag)
+        #: It waits for the shop's answer, and is not late meanwhile.
+        self.is_disputed = row.word == DISPUTED
 
 
 def _open_rows(here: FrameScope):  # type: ignore[no-untyped-def]
@@ -45,7 +50,10 @@ def _open_rows(here: FrameScope):  # type: ignore[no-untyped-def]
                 title=Document.number,
                 amount_minor=Document.open_minor,
                 currency=Document.currency,
-                on=sa.func.coalesce(planned.c.next_on, Document.due_date),
+                on=sa.case(
+                    (Document.disputed_on.is_(None), sa.func.coalesce(planned.c.next_on, Document.due_date))
+                ),
+                word=sa.case((Document.disputed_on.is_not(None), DISPUTED)),
                 flag=planned.c.next_on.is_not(None),
             )
         )

@@ -21,7 +21,7 @@ from portal.core.references import format_rf
 from portal.core.shops import current_shop
 from portal.core.templating import language
 from portal.core.vat import TAXED
-from portal.domain.collections.planned import next_instalment
+from portal.domain.collections.planned import in_plan, next_instalment
 from portal.domain.collections.queries import case_of
 from portal.domain.invoices import crediting, disputing, queries, rendering, spending, together
 from portal.domain.invoices.models import AllocationState, Document, DocumentFile, DocumentKind
@@ -110,7 +110,7 @@ def page_columns(pdf_language: sa.ColumnElement[str]) -> dict[str, sa.ColumnElem
     return {
         **order_label(Document.order_id),
         **subscription_label(Document.subscription_id),
-        **together.columns_beside(Document),
+        **together.columns_beside(Document, in_plan),
         "build_state": rendering.build_state(pdf_language),
         **objections(pdf_language),
         **case_of(Document),
@@ -349,7 +349,7 @@ def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
         public_id=document.public_id,
         number=document.number,
         title=f"{document.kind.label} {document.number}",
-        badge=queries.badge_of(document, today, due_on=next_on)
+        badge=queries.badge_of(document, today, instalment_on=next_on)
         if document.kind is not DocumentKind.CREDIT_NOTE
         else None,
         issue_date=document.issue_date,
@@ -361,7 +361,7 @@ def _facts(document: Document, next_on: date | None = None) -> SimpleNamespace:
         total_minor=document.total_minor,
         open_minor=document.open_minor,
         next_on=next_on,
-        days_overdue=queries.days_overdue(document.list_state, next_on or document.due_date, today),
+        days_overdue=queries.days_overdue(document.list_state, queries.late_day(document, next_on), today),
         note=document.note,
         is_note=is_note,
     )

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal.blueprints.invoices import bp
 from portal.blueprints.invoices.forms import SeveralForm
@@ -126,10 +127,12 @@ def _chosen() -> Together:
     shop = current_shop()
     mode = Mode(shop.mode)
     customer_id = current_membership().customer_id
+    planned: dict[int, tuple[date, int]] = {}
     if "all" in request.args:
         if "account" in request.args:
             customer_id = _account(request.args["account"])
         documents = together.list_open(customer_id, mode=mode)
+        planned = instalments_of(documents)
     else:
         ids = list(dict.fromkeys(request.args.getlist("invoice")))[: together.MOST + 1]
         if not all(_PUBLIC_ID.fullmatch(each) for each in ids):
@@ -140,6 +143,7 @@ def _chosen() -> Together:
         documents,
         currency=request.args.get("currency", shop.currency),
         is_everything="all" in request.args,
+        planned=planned,
     )
 
 
@@ -154,8 +158,8 @@ def _nothing(chosen: Together) -> ResponseReturnValue:
         flash(_("The money for this is under way. It may take a few days to arrive."), "info")
     elif chosen.settled:
         flash(_("Nothing is left to pay here. Thank you!"), "success")
-    elif chosen.disputed:
-        flash(_objected(chosen), "info")
+    elif chosen.disputed or chosen.planned:
+        flash(" ".join([_("There is nothing else to pay now."), *_can_wait(chosen)]), "info")
     else:
         flash(_("Tick the invoices that you want to pay together."), "info")
     return redirect(url_for("invoices.index"), 303)
@@ -181,7 +185,7 @@ def _page(chosen: Together, *, form: SeveralForm | None = None) -> str:
         total_minor=total,
         currency=currency,
         credit=offer,
-        left_out=_left_out(chosen),
+        left_out=" ".join(_left_out(chosen)),
         too_many=chosen.is_cut,
         most=together.MOST,
         elsewhere_url=_url(chosen.elsewhere) if chosen.elsewhere else None,
@@ -217,13 +221,14 @@ def _rows(
             kind=None if document.kind is DocumentKind.INVOICE else document.kind.label,
             due_date=next_on,
             instalment_minor=next_minor,
-            days_overdue=queries.days_overdue(document.list_state, next_on, today),
+            days_overdue=queries.days_overdue(document.list_state, late_day, today),
             due_minor=share.amount_minor,
             credit_minor=used.get(document.id, 0),
             rest_minor=share.amount_minor - used.get(document.id, 0),
         )
         for document, share in zip(booking.in_paying_order(payable), shares, strict=True)
         for next_on, next_minor in [by_plan.get(document.id, (document.due_date, None))]
+        for late_day in [queries.late_day(document, next_on)]
     ]
 
 
@@ -236,13 +241,31 @@ def _left_out(chosen: Together) -> list[str]:
         said.append(
             _("Left out, as money for it is under way: %(numbers)s.", numbers=_numbers(chosen.under_way))
         )
+    return said + _can_wait(chosen)
+
+
+def _can_wait(chosen: Together) -> list[str]:
+    """What who pays everything does not mean, and why; each can be paid by itself."""
+    said = []
     if chosen.disputed:
-        said.append(_objected(chosen))
+        said.append(
+            ngettext(
+                "%(numbers)s is not in it: you objected to it.",
+                "%(numbers)s are not in it: you objected to them.",
+                len(chosen.disputed),
+                numbers=_numbers(chosen.disputed),
+            )
+        )
+    if chosen.planned:
+        said.append(
+            ngettext(
+                "%(numbers)s is not in it: you pay it in instalments.",
+                "%(numbers)s are not in it: you pay them in instalments.",
+                len(chosen.planned),
+                numbers=_numbers(chosen.planned),
+            )
+        )
     return said
-
-
-def _objected(chosen: Together) -> str:
-    return str(_("Left out, as you object to it: %(numbers)s.", numbers=_numbers(chosen.disputed)))
 
 
 def _numbers(documents: Sequence[Document]) -> str:

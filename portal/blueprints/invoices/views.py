@@ -31,7 +31,7 @@ from portal.core.money import decimal_string, parse_amount
 from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
-from portal.domain.collections.planned import has_plan, in_instalments
+from portal.domain.collections.planned import has_plan, in_instalments, in_plan
 from portal.domain.invoices import actions, queries, rendering, together
 from portal.domain.invoices.models import Document
 from portal.domain.payments import choices, registry, starting
@@ -59,8 +59,12 @@ def index() -> ResponseReturnValue:
     search = "".join(char for char in request.args.get("q", "")[:40] if char.isprintable()).strip()
     membership, mode = current_membership(), Mode(shop.mode)
     customer_id = membership.customer_id
-    credit_minor, several, [in_plan] = together.over_the_list(
-        customer_id, mode=mode, currency=shop.currency, also=[has_plan(customer_id, mode)]
+    credit_minor, several, [with_plan] = together.over_the_list(
+        customer_id,
+        mode=mode,
+        currency=shop.currency,
+        in_plan=in_plan,
+        also=[has_plan(customer_id, mode)],
     )
     page = queries.list_invoices(
         customer_id,
@@ -70,7 +74,7 @@ def index() -> ResponseReturnValue:
         search=search,
         after=request.args.get("after"),
         before=request.args.get("before"),
-        planned=in_instalments() if in_plan else None,
+        planned=in_instalments() if with_plan else None,
     )
     may_pay = membership.can(Permission.INVOICES_PAY)
     kept = {"status": "" if chosen is queries.Filter.ALL else chosen.value, "q": search}

@@ -15,7 +15,7 @@ from portal.core.polling import next_look
 from portal.core.shops import current_shop
 from portal.core.vat import TAXED
 from portal.domain.invoices.models import Document
-from portal.domain.invoices.queries import badge_of, days_overdue
+from portal.domain.invoices.queries import badge_of, days_overdue, late_day
 from portal.domain.payments import choices, registry, words
 from portal.domain.payments.models import Payment, PaymentStatus
 from portal.domain.shops.models import Shop
@@ -102,7 +102,7 @@ def document_page(document: Document) -> dict[str, Any]:
             due_date=document.due_date,
             # Whoever has the link need not know of a payment plan.
             next_on=None,
-            days_overdue=days_overdue(document.list_state, document.due_date, today),
+            days_overdue=days_overdue(document.list_state, late_day(document), today),
         ),
         "lines": [
             SimpleNamespace(

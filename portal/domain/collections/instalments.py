@@ -29,6 +29,7 @@ class Progress:
     """How far a plan is, by what is no longer open: the money that arrived, whoever paid it and how, and credit notes.
 
     ``next`` is the first instalment that is not paid whole, and ``next_minor`` what is left of it; none at the end.
+    ``left_minor`` is what is left of each, in their order: together what is still to pay of the plan.
     """
 
     paid_minor: int
@@ -37,6 +38,7 @@ class Progress:
     count: int
     next: Instalment | None
     next_minor: int | None
+    left_minor: tuple[int, ...]
 
 
 def amounts(total_minor: int, count: int) -> list[int]:
@@ -69,9 +71,20 @@ def schedule(total_minor: int, count: int, *, agreed_on: date) -> list[Instalmen
 def progress(instalments: Sequence[Instalment], remaining_minor: int) -> Progress:
     """How far a plan is when so much of its case is still open."""
     total = sum(each.amount_minor for each in instalments)
-    paid = left = max(0, total - remaining_minor)
-    for number, each in enumerate(instalments):
-        if left < each.amount_minor:
-            return Progress(paid, total, number, len(instalments), each, each.amount_minor - left)
-        left -= each.amount_minor
-    return Progress(paid, total, len(instalments), len(instalments), None, None)
+    paid = arrived = max(0, total - remaining_minor)
+    left = []
+    for each in instalments:
+        part = min(arrived, each.amount_minor)
+        left.append(each.amount_minor - part)
+        arrived -= part
+    paid_count = next((number for number, minor in enumerate(left) if minor > 0), len(left))
+    following = instalments[paid_count] if paid_count < len(left) else None
+    return Progress(
+        paid_minor=paid,
+        total_minor=total,
+        paid_count=paid_count,
+        count=len(left),
+        next=following,
+        next_minor=left[paid_count] if following is not None else None,
+        left_minor=tuple(left),
+    )

@@ -62,6 +62,14 @@ class CollectionCase(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
         sa.Index("ix_collection_cases_status", "shop_id", "customer_id", "mode", "status"),
         sa.Index("ix_collection_cases_list", "shop_id", "customer_id", "mode", "id"),
         sa.Index("ix_collection_cases_document_id", "document_id"),
+        # What is paid in instalments, of all of a shop.
+        sa.Index(
+            "ix_collection_cases_with_plan",
+            "shop_id",
+            "mode",
+            sqlite_where=sa.text("status = 'with_plan'"),
+            postgresql_where=sa.text("status = 'with_plan'"),
+        ),
         sa.Index(
             "uq_collection_cases_running",
             "document_id",

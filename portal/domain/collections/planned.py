@@ -43,6 +43,39 @@ def in_instalments() -> sa.Subquery:
     return _plans(*_of_account(sa.bindparam("customer_id"), sa.bindparam("mode"))).subquery("in_instalments")
 
 
+def in_plan(document: Any) -> sa.ColumnElement[bool]:
+    """Whether a document is paid in instalments, for a statement about ``Document`` or an alias of it.
+
+    Looked for among the plans of its account: for the few that one account has to pay.
+    """
+    return (
+        sa.exists()
+        .where(
+            CollectionCase.customer_id == document.customer_id,
+            CollectionCase.mode == document.mode,
+            _WITH_PLAN,
+            sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
+            PaymentPlan.case_id == CollectionCase.id,
+            _AGREED,
+        )
+        .correlate(document)
+    )
+
+
+def plans_of_shop(mode: Any) -> sa.CTE:
+    """The same of the cases of the whole shop, which are few beside its invoices, for the office's lists and sums.
+
+    Written once into a statement and read from an index of them alone, however often it is asked
+    (``invoices.queries.late``).
+    """
+    return _plans(CollectionCase.mode == mode, _WITH_PLAN).cte("in_instalments")
+
+
+def plans_of_account(customer_id: Any, mode: Any) -> sa.CTE:
+    """The same of the cases of one account."""
+    return _plans(*_of_account(customer_id, mode)).cte("in_instalments")
+
+
 def nearest_plan(customer_id: Any, mode: Any, today: Any) -> dict[str, sa.ColumnElement[Any]]:
     """Of an account's plans the one that needs it first, and how many are late, as scalar subqueries.
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
@@ -67,14 +68,26 @@ def _check(document: Document) -> None:
         raise Conflict(_l("A payment of this invoice is under way. Wait until it has arrived."))
     if is_disputed(document):
         raise Conflict(_l("The customer objects to this invoice. Answer that first."))
-    quiet = sa.select(CollectionCase.id).where(
-        # The account is implied, but found by an index.
-        CollectionCase.customer_id == document.customer_id,
-        sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
-        CollectionCase.status.in_(_QUIET),
-    )
-    if db.session.scalar(quiet.limit(1)) is not None:
+    if db.session.scalar(_quiet(document)) is not None:
         raise Conflict(_l("The collection of this invoice is on hold or has a payment plan."))
+
+
+def quiet_case(document: Any) -> sa.ScalarSelect[Any]:
+    """The case that keeps a document from being reminded of, else none, for the statement that finds the document."""
+    return _quiet(document).correlate(document).scalar_subquery()
+
+
+def _quiet(document: Any) -> sa.Select[int]:
+    return (
+        sa.select(CollectionCase.id)
+        .where(
+            # The account is implied, but found by an index.
+            CollectionCase.customer_id == document.customer_id,
+            sa.or_(CollectionCase.document_id == document.id, CollectionCase.id == document.case_id),
+            CollectionCase.status.in_(_QUIET),
+        )
+        .limit(1)
+    )
 
 
 def _reminder(document: Document, shop: Shop, today: date) -> Mail | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -206,8 +206,7 @@ def badge(
     open_minor: int,
     total_minor: int,
     reversed_at: datetime | None,
-    due_date: date | None,
-    today: date,
+    is_late: bool,
 ) -> Badge:
     """The one word for an invoice: the first that holds of Credited, Paid, Pending, Reversed, Overdue, Partly paid."""
     if list_state is ListState.CREDITED:
@@ -218,6 +217,6 @@ def badge(
         return Badge.PENDING
     if reversed_at is not None:
         return Badge.REVERSED
-    if due_date is not None and due_date < today:
+    if is_late:
         return Badge.OVERDUE
     return Badge.PARTLY_PAID if open_minor < total_minor else Badge.UNPAID

@@ -24,6 +24,7 @@ COLUMNS: tuple[Any, ...] = (
     Document.currency,
     Document.list_state,
     Document.reversed_at,
+    Document.disputed_on,
 )
 #: Issued ones only, and credit notes stand with their invoice.
 ISSUED: Sequence[sa.ColumnElement[bool]] = (Document.kind.in_(LISTED), Document.number.is_not(None))
@@ -52,8 +53,7 @@ def linked_invoice(row: Any, today: date) -> LinkedInvoice:
             open_minor=row.open_minor,
             total_minor=row.total_minor,
             reversed_at=row.reversed_at,
-            due_date=row.due_date,
-            today=today,
+            is_late=row.disputed_on is None and row.due_date is not None and row.due_date < today,
         ),
         total_minor=row.total_minor,
         currency=row.currency,

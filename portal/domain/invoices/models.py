@@ -103,7 +103,7 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             "ix_documents_list_state", "shop_id", "customer_id", "mode", "list_state", "issue_date", "id"
         ),
         # What somebody owes, the first due first. Of the unpaid alone: it stays small, and what is paid leaves it. The
-        # state at the end is for SQLite, which else looks into the table for what the condition says already.
+        # state is for SQLite, which else looks into the table for what the condition says already.
         sa.Index(
             "ix_documents_unpaid",
             "shop_id",
@@ -115,6 +115,10 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             "issue_date",
             "open_minor",
             "list_state",
+            # What of it can wait.
+            "pending_minor",
+            "disputed_on",
+            "case_id",
             sqlite_where=sa.text("list_state = 'unpaid'"),
             postgresql_where=sa.text("list_state = 'unpaid'"),
         ),
@@ -145,6 +149,10 @@ class Document(Id, ShopOwned, PublicId, Timestamped, Versioned, Base):
             "kind",
             "open_minor",
             "list_state",
+            # Whether it is disputed, and by what its payment plan is found.
+            "disputed_on",
+            "case_id",
+            "id",
             sqlite_where=sa.text("list_state = 'unpaid'"),
             postgresql_where=sa.text("list_state = 'unpaid'"),
         ),

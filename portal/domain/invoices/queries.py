@@ -16,7 +16,9 @@ from portal.core.counting import BADGE, CARD, count_up_to
 from portal.core.errors import NotFound
 from portal.core.pagination import Page, keyset
 from portal.core.statements import Run, Statement, bound
+from portal.domain.invoices import numbers
 from portal.domain.invoices.balance import badge, off_minor
+from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import (
     Badge,
     Document,
@@ -78,7 +80,7 @@ class InvoiceRow:
 class OpenSummary:
     """What a customer owes: for the home page. Amounts in minor units.
 
-    What is paid in instalments is left out, late or not: of that no more is asked for than what its plan says.
+    What can wait is left out (``asked_for``): of what is paid in instalments no more is asked for than its plan says.
     """
 
     count: int
@@ -147,6 +149,7 @@ _IN_LIST = (
     Document.currency,
     Document.list_state,
     Document.reversed_at,
+    Document.disputed_on,
 )
 
 
@@ -157,13 +160,18 @@ def _rows(customer_id: int, mode: Mode) -> sa.Select[*tuple[Any, ...]]:
 def _searched(
     customer_id: int, mode: Mode, search: str
 ) -> tuple[sa.Select[*tuple[Any, ...]], type[Document]]:
-    """The rows whose number holds a text, and the entries of the index that find and order them.
+    """The rows whose number holds a text, or has it as its reference, and the entries of the index that find and order
+    them.
 
     The table is joined with itself: the numbers are looked through in the index, and only what is found is read.
     """
     entry = aliased(Document)
     # Numbers are in capitals: to compare without regard to case would make SQLite copy every one of them.
-    found = [*_visible(customer_id, mode, entry), entry.number.contains(search.upper(), autoescape=True)]
+    referred = numbers.of_reference(search)
+    of_text = entry.number.contains(search.upper(), autoescape=True)
+    # The one with this number, looked for in the same index.
+    of_one = sa.func.coalesce(entry.number, "") == referred
+    found = [*_visible(customer_id, mode, entry), of_text if referred is None else of_one]
     return sa.select(*_IN_LIST).join_from(entry, Document, Document.id == entry.id).where(*found), entry
 
 
@@ -179,6 +187,21 @@ def _visible(customer_id: int, mode: Mode, entity: type[Document] = Document) ->
 def unpaid(customer_id: int, mode: Mode) -> list[sa.ColumnElement[bool]]:
     """What is to be paid. The state is written out: a plan for any parameter cannot use the index of the unpaid."""
     return [*_visible(customer_id, mode), Document.list_state == sa.literal_column("'unpaid'")]
+
+
+#: Whether ``Document`` or an alias of it is paid in instalments, told by an area to the right.
+InPlan = Callable[[Any], sa.ColumnElement[bool]]
+
+
+def asked_for(entity: Any, in_plan: InPlan | None) -> list[sa.ColumnElement[bool]]:
+    """Of what is to be paid what a customer is asked for as a whole, on home and by "pay everything".
+
+    What can wait is left out: what they object to, and what ``in_plan`` (``collections.planned``) says is paid in
+    instalments; and where money is under way for a part, the rest is not paid before that is decided. Each of these can
+    still be paid by itself, or chosen.
+    """
+    here = [entity.pending_minor == 0, entity.disputed_on.is_(None)]
+    return here if in_plan is None else [*here, sa.not_(in_plan(entity))]
 
 
 def _filtered(
@@ -205,6 +228,8 @@ def _filtered(
 def _row(row: Any, today: date) -> InvoiceRow:
     instalment = _instalment(row)
     due = row.due_date if instalment is None else instalment.on
+    if row.disputed_on is not None:
+        due = None
     return InvoiceRow(
         public_id=row.public_id,
         number=row.number,
@@ -219,8 +244,7 @@ def _row(row: Any, today: date) -> InvoiceRow:
             open_minor=row.open_minor,
             total_minor=row.total_minor,
             reversed_at=row.reversed_at,
-            due_date=due,
-            today=today,
+            is_late=due is not None and due < today,
         ),
         days_overdue=days_overdue(row.list_state, due, today),
         is_payable=row.list_state is ListState.UNPAID,
@@ -238,6 +262,26 @@ def days_overdue(list_state: ListState, due_date: date | None, today: date) -> i
     if list_state is not ListState.UNPAID or due_date is None:
         return 0
     return max(0, (today - due_date).days)
+
+
+def late(entity: Any, today: Any, planned: sa.CTE) -> sa.ColumnElement[bool]:
+    """Whether a document is late while it is unpaid, for the office: in a plan by the next instalment of that.
+
+    While somebody waits for the shop's answer about it, it is not. ``planned`` says what is paid in instalments of the
+    whole shop or of an account (``collections.planned``); it is few, and looked up by sets that are made once.
+    """
+    kept, missed = planned.c.next_on >= today, planned.c.next_on < today
+    own = sa.and_(sa.func.coalesce(entity.due_date, today) < today, sa.not_(_is_of(entity, planned, kept)))
+    return sa.and_(entity.disputed_on.is_(None), sa.or_(own, _is_of(entity, planned, missed)))
+
+
+def _is_of(entity: Any, planned: sa.CTE, which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether a document is the invoice of such a plan's case, or came on top of it."""
+    return sa.or_(
+        entity.id.in_(sa.select(planned.c.document_id).where(which)),
+        # Not null, which "not in" would make unknown.
+        sa.func.coalesce(entity.case_id, 0).in_(sa.select(planned.c.case_id).where(which)),
+    )
 
 
 def get_invoice(public_id: str, *, customer_ids: Sequence[int], mode: Mode) -> Document:
@@ -326,15 +370,23 @@ def _opens(public_id: str, customer_ids: Sequence[int], mode: Mode) -> list[sa.C
     ]
 
 
-def badge_of(document: Document, today: date, *, due_on: date | None = None) -> Badge:
-    """The one word shown for a document; ``due_on`` where another day counts than its own, as with instalments."""
+def late_day(document: Document, instalment_on: date | None = None) -> date | None:
+    """The day after which a document is late while it is unpaid: none while it is disputed.
+
+    ``instalment_on`` is the day on which an instalment of it is due next, where a plan pays it.
+    """
+    return None if is_disputed(document) else instalment_on or document.due_date
+
+
+def badge_of(document: Document, today: date, *, instalment_on: date | None = None) -> Badge:
+    """The one word shown for a document, of which an instalment is due next on that day."""
+    day = late_day(document, instalment_on)
     return badge(
         list_state=document.list_state,
         open_minor=document.open_minor,
         total_minor=document.total_minor,
         reversed_at=document.reversed_at,
-        due_date=due_on or document.due_date,
-        today=today,
+        is_late=day is not None and day < today,
     )
 
 
@@ -375,15 +427,15 @@ def open_summary(
     *,
     mode: Mode,
     today: date,
-    planned: sa.Subquery | None = None,
+    in_plan: InPlan | None = None,
     also: Beside | None = None,
 ) -> OpenSummary:
-    """What a customer owes today, money under way left out; one statement over the unpaid ones, from their index.
+    """What a customer is asked for today; one statement over the unpaid ones, from their index.
 
-    ``planned`` says what is paid in instalments, as for ``list_invoices``. ``also`` makes scalar subqueries on the
+    ``in_plan`` as for ``asked_for``; None for an account without a plan. ``also`` makes scalar subqueries on the
     customer, the mode and the day from areas that this one does not know.
     """
-    row = _owed(planned, also or _nothing_beside)(customer_id=customer_id, mode=mode, today=today).one()
+    row = _owed(in_plan, also or _nothing_beside)(customer_id=customer_id, mode=mode, today=today).one()
     return OpenSummary(
         count=row.unpaid,
         total_minor=int(row.total),
@@ -395,33 +447,24 @@ def open_summary(
 
 
 @cache
-def _owed(planned: sa.Subquery | None, also: Beside) -> Run:
+def _owed(in_plan: InPlan | None, also: Beside) -> Run:
     @bound
     def statement(customer_id: int, mode: Mode, today: date) -> Statement:
         due = sa.type_coerce(Document.due_date, sa.Date())
         late = sa.case((due < today, 1), else_=0)
-        first = sa.select(Document.public_id).order_by(Document.due_date, Document.id).limit(1)
+        asked = [*unpaid(customer_id, mode), *asked_for(Document, in_plan)]
+        first = sa.select(Document.public_id).where(*asked).order_by(Document.due_date, Document.id).limit(1)
         columns = sa.select(
             sa.func.count().label("unpaid"),
             sa.func.coalesce(sa.func.sum(Document.open_minor), 0).label("total"),
             sa.func.coalesce(sa.func.sum(late), 0).label("late"),
             sa.func.min(due).label("first_due"),
-            _asked_for(first, customer_id, mode, planned).scalar_subquery().label("public_id"),
+            first.correlate(None).scalar_subquery().label("public_id"),
             *(value.label(name) for name, value in also(customer_id, mode, today).items()),
         )
-        return _asked_for(columns, customer_id, mode, planned)
+        return columns.select_from(Document).where(*asked).correlate(None)
 
     return statement
-
-
-def _asked_for(
-    stmt: sa.Select[Any], customer_id: Any, mode: Any, planned: sa.Subquery | None
-) -> sa.Select[Any]:
-    """What a customer is to pay now as a whole: without what is paid in instalments."""
-    stmt = stmt.select_from(Document).where(*unpaid(customer_id, mode))
-    if planned is None:
-        return stmt.correlate(None)
-    return stmt.outerjoin(planned, is_planned(planned)).where(planned.c.next_on.is_(None)).correlate(None)
 
 
 def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.ColumnElement[bool]:
@@ -430,10 +473,12 @@ def is_planned(planned: sa.Subquery, entry: type[Document] = Document) -> sa.Col
 
 
 def _due(entry: type[Document], planned: sa.Subquery | None) -> sa.ColumnElement[date | None]:
-    """The day by which an invoice is late or not: that of its next instalment where it has some."""
-    if planned is None:
-        return sa.type_coerce(entry.due_date, sa.Date())
-    return sa.func.coalesce(planned.c.next_on, entry.due_date)
+    """The day by which an invoice is late or not: that of its next instalment where it has some.
+
+    None while it is disputed.
+    """
+    due = entry.due_date if planned is None else sa.func.coalesce(planned.c.next_on, entry.due_date)
+    return sa.type_coerce(sa.case((entry.disputed_on.is_(None), due)), sa.Date())
 
 
 def count_unpaid(customer_id: int, mode: Mode) -> sa.ScalarSelect[Any]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.core.pagination import Page, keyset
 from portal.domain.invoices.models import Document, DocumentKind, ListState
-from portal.domain.invoices.queries import LISTED
+from portal.domain.invoices.queries import LISTED, late
 from portal.domain.people.models import Customer
 from portal.domain.people.staff_queries import called
 from portal.domain.shops.models import Mode
@@ -44,6 +44,12 @@ IN_LIST = (
     Document.created_at,
 )
 
+
+def in_list(today: date, planned: sa.CTE) -> tuple[Any, ...]:
+    """The columns of a row, with ``is_late``: whether it is, should it be unpaid (``queries.late``)."""
+    return *IN_LIST, late(Document, today, planned).label("is_late")
+
+
 _STATES = {
     Filter.UNPAID: ListState.UNPAID,
     Filter.PENDING: ListState.PENDING,
@@ -63,12 +69,16 @@ def list_documents(
     status: Filter = Filter.ALL,
     after: str | None = None,
     before: str | None = None,
+    planned: sa.CTE,
 ) -> Page[Any]:
-    """A page of the shop's documents, the newest first; drafts by themselves, as they have no date yet."""
+    """A page of the shop's documents, the newest first; drafts by themselves, as they have no date yet.
+
+    ``planned`` (``collections.planned.plans_of_shop``): what is paid in instalments is late by these.
+    """
     stmt = (
-        sa.select(*IN_LIST, called().label("customer_name"))
+        sa.select(*in_list(today, planned), called().label("customer_name"))
         .join(Customer, Customer.id == Document.customer_id)
-        .where(*wanted(Document, mode=mode, status=status, today=today))
+        .where(*wanted(Document, mode=mode, status=status, today=today, planned=planned))
     )
     return keyset(db.session, stmt, key_columns=newest_first(Document, status), after=after, before=before)
 
@@ -81,7 +91,13 @@ def newest_first(entity: Any, status: Filter) -> list[Any]:
 
 
 def wanted(
-    entity: Any, *, mode: Mode, status: Filter, today: date, notes_too: bool = False
+    entity: Any,
+    *,
+    mode: Mode,
+    status: Filter,
+    today: date,
+    planned: sa.CTE,
+    notes_too: bool = False,
 ) -> list[sa.ColumnElement[bool]]:
     """What a filter lets through, of ``Document`` or an alias of it: of all credit notes only with ``notes_too``."""
     here = [entity.mode == mode]
@@ -100,6 +116,6 @@ def wanted(
     if status in _STATES:
         here.append(entity.list_state == _STATES[status])
     if status is Filter.OVERDUE:
-        # Hidden from the index on due dates, which is in another order.
-        here.append(sa.func.coalesce(entity.due_date, today) < today)
+        # No index on due dates can tell it, which would be in another order.
+        here.append(late(entity, today, planned))
     return here

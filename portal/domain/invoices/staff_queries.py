@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,8 +14,8 @@ from portal.core.errors import NotFound
 from portal.core.tables import BigId
 from portal.domain.invoices import ledger, numbers
 from portal.domain.invoices.models import CreditEntry, Document, DocumentFile
-from portal.domain.invoices.queries import LISTED
-from portal.domain.invoices.staff_list import IN_LIST, is_draft
+from portal.domain.invoices.queries import LISTED, late
+from portal.domain.invoices.staff_list import in_list, is_draft
 from portal.domain.people.models import Customer
 from portal.domain.shops.models import Mode
 from portal.extensions import db
@@ -28,28 +29,31 @@ def draft_count(shop_id: Any, mode: Any) -> sa.ScalarSelect[int]:
     return count_up_to(BADGE, Document, Document.shop_id == shop_id, Document.mode == mode, is_draft())
 
 
-def overdue_sum(shop_id: Any, mode: Any, today: Any) -> sa.ScalarSelect[int]:
-    """What is unpaid and late, in minor units of the shop's currency: other currencies are no part of a sum."""
+def overdue_sum(shop_id: Any, mode: Any, today: Any, planned: sa.CTE) -> sa.ScalarSelect[int]:
+    """What is unpaid and late, in minor units of the shop's currency: other currencies are no part of a sum.
+
+    ``planned`` as for ``staff_list.list_documents``, whose filter this agrees with.
+    """
     return (
         sa.select(sa.func.coalesce(sa.func.sum(Document.open_minor), 0))
-        .where(*_late(shop_id, mode, today))
+        .where(*_late(shop_id, mode, today, planned))
         .scalar_subquery()
     )
 
 
-def overdue_count(shop_id: Any, mode: Any, today: Any) -> sa.ScalarSelect[int]:
+def overdue_count(shop_id: Any, mode: Any, today: Any, planned: sa.CTE) -> sa.ScalarSelect[int]:
     """How many documents that is."""
-    return count_up_to(BADGE, Document, *_late(shop_id, mode, today))
+    return count_up_to(BADGE, Document, *_late(shop_id, mode, today, planned))
 
 
-def _late(shop_id: Any, mode: Any, today: Any) -> list[sa.ColumnElement[bool]]:
+def _late(shop_id: Any, mode: Any, today: Any, planned: sa.CTE) -> list[sa.ColumnElement[bool]]:
     return [
         Document.shop_id == shop_id,
         Document.mode == mode,
         # Written out: no plan for any parameter may use the index of what is unpaid.
         Document.list_state == sa.literal_column("'unpaid'"),
-        Document.due_date < today,
         Document.kind.in_(LISTED),
+        late(Document, today, planned),
     ]
 
 
@@ -64,10 +68,10 @@ def select_customer_by_number(number: str, *, mode: Mode) -> sa.Select[Any]:
     )
 
 
-def list_of_customer(customer_id: int, *, mode: Mode) -> Sequence[Any]:
+def list_of_customer(customer_id: int, *, mode: Mode, today: date, planned: sa.CTE) -> Sequence[Any]:
     """The newest issued documents of a customer, for the customer's page."""
     return db.session.execute(
-        sa.select(*IN_LIST)
+        sa.select(*in_list(today, planned))
         .where(
             Document.customer_id == customer_id,
             Document.mode == mode,
@@ -93,15 +97,22 @@ def credit_of_customer(customer_id: int, *, mode: Mode) -> list[tuple[int, str]]
 
 
 def get_document_for_staff(
-    public_id: str, *, mode: Mode
-) -> tuple[Document, Customer, DocumentFile | None, int]:
+    public_id: str, *, mode: Mode, also: sa.ScalarSelect[Any]
+) -> tuple[Document, Customer, DocumentFile | None, int, Any]:
     """A document of the shop in any status with its lines, whose it is, its original if that is built, and credit.
 
+    ``also`` is a scalar subquery on ``Document`` of an area that this one does not know, whose value comes last.
     ``NotFound`` for any other.
     """
     row = (
         db.session.execute(
-            sa.select(Document, Customer, DocumentFile, ledger.credit_about(Document.id).label("credit"))
+            sa.select(
+                Document,
+                Customer,
+                DocumentFile,
+                ledger.credit_about(Document.id).label("credit"),
+                also.label("also"),
+            )
             .join(Customer, Customer.id == Document.customer_id)
             .outerjoin(
                 DocumentFile,
@@ -115,4 +126,4 @@ def get_document_for_staff(
     )
     if row is None:
         raise NotFound(f"no document {public_id}")
-    return row[0], row[1], row[2], int(row.credit)
+    return row[0], row[1], row[2], int(row.credit), row.also

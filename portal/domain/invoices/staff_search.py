@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from portal.core.word_index import BY_ID, FEW, Found
 from portal.domain.invoices import numbers
 from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.invoices.queries import LISTED
-from portal.domain.invoices.staff_list import IN_LIST, Filter, list_documents, newest_first, wanted
+from portal.domain.invoices.staff_list import Filter, in_list, list_documents, newest_first, wanted
 from portal.domain.people.models import Customer
 from portal.domain.people.staff_queries import called
 from portal.domain.people.words import CUSTOMERS
@@ -50,16 +51,20 @@ def list_for_staff(
     search: str = "",
     after: str | None = None,
     before: str | None = None,
+    planned: sa.CTE,
 ) -> Page[Any]:
     """A page of the shop's documents, the newest first, or of those that a search finds.
 
     Searched by how the number begins, in digits alone by its place in the series too, and by whose it is as
     customers are searched. What more than ``FEW`` numbers begin with is a number and nobody's name. A number finds a
-    credit note among all documents too; a reference finds the one that it was made for.
+    credit note among all documents too; a reference finds the one that it was made for. ``planned`` as for
+    ``list_documents``.
     """
     if not search:
-        return list_documents(mode=mode, today=today, status=status, after=after, before=before)
-    return _Search(mode, today, status, search, after, before).page()
+        return list_documents(
+            mode=mode, today=today, status=status, after=after, before=before, planned=planned
+        )
+    return _Search(mode, today, status, search, after, before, planned).page()
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class _Search:
     text: str
     after: str | None
     before: str | None
+    planned: sa.CTE
 
     def page(self) -> Page[Any]:
         if self.status is Filter.DRAFT:
@@ -171,12 +177,18 @@ class _Search:
         return self._page(stmt, newest_first(entry, self.status))
 
     def _page(self, stmt: sa.Select[*tuple[Any, ...]], keys: list[Any]) -> Page[Any]:
-        return keyset(
-            db.session, stmt, key_columns=keys, after=self.after, before=self.before, filled=_filled
-        )
+        filled = partial(_filled, today=self.today, planned=self.planned)
+        return keyset(db.session, stmt, key_columns=keys, after=self.after, before=self.before, filled=filled)
 
     def _wanted(self, entity: Any, *, notes_too: bool = False) -> list[sa.ColumnElement[bool]]:
-        return wanted(entity, mode=self.mode, status=self.status, today=self.today, notes_too=notes_too)
+        return wanted(
+            entity,
+            mode=self.mode,
+            status=self.status,
+            today=self.today,
+            planned=self.planned,
+            notes_too=notes_too,
+        )
 
     def _none(self) -> Page[Any]:
         return Page([], None, None)
@@ -214,10 +226,10 @@ def _last(number: numbers.Beginning | None, mode: Mode) -> sa.Select[*tuple[Any,
     )
 
 
-def _filled(entries: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+def _filled(entries: sa.Subquery, *, today: date, planned: sa.CTE) -> sa.Select[*tuple[Any, ...]]:
     """What the list shows of the documents of a page."""
     return (
-        sa.select(*IN_LIST, called().label("customer_name"))
+        sa.select(*in_list(today, planned), called().label("customer_name"))
         .select_from(entries)
         .join(Document, Document.id == entries.c.id)
         .join(Customer, Customer.id == Document.customer_id)

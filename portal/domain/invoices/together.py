@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from portal.core.errors import NotFound
 from portal.domain.invoices.booking import in_paying_order
 from portal.domain.invoices.disputing import is_disputed
 from portal.domain.invoices.models import Allocation, CreditEntry, Document, DocumentStatus
-from portal.domain.invoices.queries import LISTED, unpaid
-from portal.domain.shops.models import Mode
+from portal.domain.invoices.queries import LISTED, InPlan, asked_for, unpaid
+from portal.domain.shops.models import Mode, Shop
 from portal.extensions import db
 
 #: How many documents one payment may be for: the bank's page, the address and the mail name them.
@@ -34,6 +34,7 @@ class Together:
     settled: list[Document]
     under_way: list[Document]
     disputed: list[Document]
+    planned: list[Document]
     is_cut: bool
 
 
@@ -70,16 +71,24 @@ def list_open(customer_id: int, *, mode: Mode) -> list[Document]:
     )
 
 
-def sort_out(documents: Sequence[Document], *, currency: str, is_everything: bool = False) -> Together:
+def sort_out(
+    documents: Sequence[Document],
+    *,
+    currency: str,
+    is_everything: bool = False,
+    planned: Collection[int] = (),
+) -> Together:
     """What of these can be paid in one payment; in ``currency`` rather than in another one.
 
-    Who pays everything does not mean what they object to; who chose it does.
+    Who pays everything does not mean what can wait (``queries.asked_for``), what they object to and what they pay in
+    instalments, the ids in ``planned``; who chose it does.
     """
     settled = [each for each in documents if each.open_minor <= 0]
     under_way = [each for each in documents if each.open_minor > 0 and each.pending_minor > 0]
     to_pay = [each for each in documents if each.open_minor > 0 and not each.pending_minor]
     disputed = [each for each in to_pay if is_everything and is_disputed(each)]
-    payable = in_paying_order(each for each in to_pay if each not in disputed)
+    in_plan = [each for each in to_pay if is_everything and each.id in planned and each not in disputed]
+    payable = in_paying_order(each for each in to_pay if each not in disputed and each not in in_plan)
     currencies = [each.currency for each in payable]
     first = currency if currency in currencies else next(iter(currencies), currency)
     together = [each for each in payable if each.currency == first]
@@ -89,19 +98,26 @@ def sort_out(documents: Sequence[Document], *, currency: str, is_everything: boo
         settled=settled,
         under_way=under_way,
         disputed=disputed,
+        planned=in_plan,
         is_cut=len(together) > MOST,
     )
 
 
 def over_the_list(
-    customer_id: int, *, mode: Mode, currency: str, also: Sequence[sa.ScalarSelect[Any]] = ()
+    customer_id: int,
+    *,
+    mode: Mode,
+    currency: str,
+    in_plan: InPlan | None = None,
+    also: Sequence[sa.ScalarSelect[Any]] = (),
 ) -> tuple[int, bool, list[Any]]:
-    """A customer's credit in one currency, and whether more than one invoice is to be paid; in one statement.
+    """A customer's credit in one currency, and whether more than one invoice is asked for; in one statement.
 
-    ``also`` are scalar subqueries of areas that this one does not know; their values come last.
+    ``in_plan`` as for ``queries.asked_for``. ``also`` are scalar subqueries of areas that this one does not know; their
+    values come last.
     """
     credit = credit_column(sa.literal(customer_id), sa.literal(mode.value), sa.literal(currency))
-    several = count_up_to(1, Document, *unpaid(customer_id, mode), Document.disputed_on.is_(None))
+    several = count_up_to(1, Document, *unpaid(customer_id, mode), *asked_for(Document, in_plan))
     row = db.session.execute(sa.select(credit, several, *also)).one()
     return int(row[0]), row[1] > 1, list(row[2:])
 
@@ -119,12 +135,29 @@ def credit_column(customer_id: Any, mode: Any, currency: Any) -> sa.ScalarSelect
     )
 
 
-def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
+def credit_to_use(customer_id: Any, mode: Any) -> sa.ScalarSelect[int]:
+    """A customer's credit in the currency of their shop, which most is paid in, as a scalar subquery."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(CreditEntry.amount_minor), 0))
+        .join(Shop, sa.and_(Shop.id == CreditEntry.shop_id, Shop.currency == CreditEntry.currency))
+        .where(CreditEntry.customer_id == customer_id, CreditEntry.mode == mode)
+        .scalar_subquery()
+    )
+
+
+def objected_count(customer_id: Any, mode: Any) -> sa.ScalarSelect[int]:
+    """Whether a customer objects to something that is to be paid, as a scalar subquery: 0, or what stands for more."""
+    return count_up_to(0, Document, *unpaid(customer_id, mode), Document.disputed_on.is_not(None))
+
+
+def columns_beside(
+    document: type[Document], in_plan: InPlan | None = None
+) -> dict[str, sa.ScalarSelect[Any]]:
     """What the page of a document shows of its customer's other affairs, for the statement that finds the document.
 
     ``credit_minor`` there is, ``credit_uses`` there were on it, and of what is to be paid in its currency, itself
-    included, ``open_count`` and ``open_minor``: without what they object to, and both of at most one more than one
-    payment may be for.
+    included, ``open_count`` and ``open_minor``: without what can wait (``queries.asked_for``), and both of at most one
+    more than one payment may be for.
     """
     other = aliased(Document)
     is_open = [
@@ -133,9 +166,7 @@ def columns_beside(document: type[Document]) -> dict[str, sa.ScalarSelect[Any]]:
         other.currency == document.currency,
         other.kind.in_(LISTED),
         other.list_state == sa.literal_column("'unpaid'"),
-        # Where money is under way for a part, the rest is not paid before that is decided.
-        other.pending_minor == 0,
-        other.disputed_on.is_(None),
+        *asked_for(other, in_plan),
     ]
     uses = [Allocation.document_id == document.id, Allocation.credit_entry_id.is_not(None)]
     first = sa.select(other.open_minor).where(*is_open).correlate(document).limit(MOST + 1).subquery()

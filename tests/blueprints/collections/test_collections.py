@@ -420,8 +420,16 @@ def test_a_plan_shows_progress_the_next_date_and_every_instalment(
     page = visit(login, f"{LIST}/{case_id}")
     shown = text(page)
     assert "€ 50.00 of € 121.00 paid Next: € 30.66 on 31 December 2026" in shown
-    states = re.findall(r"\d of 3 \S+ \S+ \d{4} (Paid|Late|To come)", shown)
+    states = re.findall(r"\d of 3 \S+ \S+ \d{4} (?:€ \S+ of € \S+ paid )?(Paid|Late|To come)", shown)
     assert states == ["Paid", "To come", "To come"]
+    # What is left of each adds up to what is still to pay, and one that is paid in part says so.
+    rows = re.findall(r"\d of 3 \S+ \S+ \d{4} .*?(?= \d of 3| What it is made of)", shown)
+    assert rows == [
+        "1 of 3 1 Dec 2026 Paid –",
+        "2 of 3 31 Dec 2026 € 9.67 of € 40.33 paid To come € 30.66",
+        "3 of 3 30 Jan 2027 To come € 40.34",
+    ]
+    assert "Still to pay € 71.00" in shown
     assert "Pay all of it now" in links(page).values()
     with on_stage():
         db.session.execute(
@@ -430,7 +438,8 @@ def test_a_plan_shows_progress_the_next_date_and_every_instalment(
             .values(due_on=NOW.date() - timedelta(days=1))
         )
     assert re.findall(
-        r"\d of 3 \S+ \S+ \d{4} (Paid|Late|To come)", text(visit(login, f"{LIST}/{case_id}"))
+        r"\d of 3 \S+ \S+ \d{4} (?:€ \S+ of € \S+ paid )?(Paid|Late|To come)",
+        text(visit(login, f"{LIST}/{case_id}")),
     ) == [
         "Paid",
         "Late",
@@ -446,7 +455,11 @@ def test_what_a_credit_note_took_off_is_not_called_paid(login: Any, on_stage: An
         invoice.credited_minor, invoice.open_minor = 6050, 6050
     shown = text(visit(login, f"{LIST}/{case_id}"))
     assert "€ 60.50 of € 121.00 paid or credited" in shown
-    states = re.findall(r"\d of 3 \S+ \S+ \d{4} (Paid or credited|Paid|Late|To come)", shown)
+    assert "€ 20.17 of € 40.33 paid or credited To come € 20.16" in shown
+    states = re.findall(
+        r"\d of 3 \S+ \S+ \d{4} (?:€ \S+ of € \S+ paid or credited )?(Paid or credited|Paid|Late|To come)",
+        shown,
+    )
     assert states == ["Paid or credited", "To come", "To come"]
     assert "Credited −€ 60.50 Paid €" in shown
     shown = text(visit(login, f"{LIST}/{case_id}", headers={"Accept-Language": "nl"}))

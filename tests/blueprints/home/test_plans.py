@@ -18,8 +18,9 @@ from portal.domain.collections.models import (
     PlanInstalment,
     PlanStatus,
 )
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import CreditEntry, CreditUse, Document
 from portal.domain.people.models import Membership, Role
+from portal.domain.shops.models import Mode
 from portal.extensions import db
 from tests.blueprints.home.test_home import needs
 from tests.cast import START, make_invoice
@@ -159,17 +160,121 @@ def test_one_that_is_late_is_told_beside_one_that_waits(login: Any, on_stage: An
 
 def test_paying_several_shows_the_day_of_the_instalment(login: Any, on_stage: Any, ids: Any) -> None:
     with on_stage():
-        add_plan(ids)
+        case = add_plan(ids)
         late = make_invoice(ids.emma_account, amount_minor=8470)
-        number = late.number
-    html = visit(login, "/customer/invoices/pay?all=1").get_data(as_text=True)
+        number, late_page = late.number, f"/customer/invoices/{late.public_id}"
+        chosen = f"{page_of(case)} {late_page}".replace("/customer/invoices/", "&invoice=").replace(" ", "")
+    address = f"/customer/invoices/pay?{chosen[1:]}"
+    html = visit(login, address).get_data(as_text=True)
     rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", html, re.S)
     assert len(rows) == 2
     for row in rows:
         assert ('class="late"' in row) is (f">{number}<" in row)
         assert ("instalment of" in row) is (f">{number}<" not in row)
-    html = visit(login, "/customer/invoices/pay?all=1", at=MISSED).get_data(as_text=True)
+    html = visit(login, address, at=MISSED).get_data(as_text=True)
     assert html.count('<td class="late"') == 2, "by then the instalment is late as well"
+
+
+def test_home_and_pay_everything_leave_out_what_can_wait(login: Any, on_stage: Any, ids: Any) -> None:
+    """What is paid in instalments and what is objected to: payable by themselves, and said to be left out."""
+    with on_stage():
+        case = add_plan(ids)
+        planned = db.session.get_one(Document, case.document_id)
+        first, second = (make_invoice(ids.emma_account, amount_minor=minor) for minor in (8470, 1000))
+        objected = make_invoice(ids.emma_account, amount_minor=7700)
+        objected.disputed_on = START.date()
+        page, objected_page = (f"/customer/invoices/{each.public_id}" for each in (first, objected))
+        ticked = [planned.public_id, objected.public_id]
+        names = [each.number for each in (planned, objected)]
+        first_id, second_id, second_page = first.id, second.id, f"/customer/invoices/{second.public_id}"
+    [told, *_more] = needs(visit(login, "/customer"))
+    assert told == (
+        "2 invoices are overdue Together: € 94.70, besides what you object to or pay in instalments "
+        "Show invoices"
+    )
+    assert "Pay all open invoices (€ 94.70) instead" in text(visit(login, page))
+    everything = visit(login, "/customer/invoices/pay?all=1")
+    assert "To pay € 94.70" in text(everything)
+    for reason in ("is not in it: you pay it in instalments.", "is not in it: you objected to it."):
+        assert any(f"{name} {reason}" in text(everything) for name in names), reason
+    dutch = text(visit(login, "/customer/invoices/pay?all=1", headers={"Accept-Language": "nl"}))
+    assert "zit er niet bij: je hebt er bezwaar tegen gemaakt." in dutch
+    assert "zit er niet bij: die betaal je in termijnen." in dutch
+    chosen = visit(login, f"/customer/invoices/pay?invoice={ticked[0]}&invoice={ticked[1]}")
+    assert "To pay € 198.00" in text(chosen) and "is not in it" not in text(chosen), "who ticks it means it"
+    with on_stage():
+        db.session.get_one(Document, first_id).disputed_on = START.date()
+    assert "Pay everything" not in text(visit(login, "/customer/invoices")), "of one there is no everything"
+    assert "Pay all open invoices" not in text(visit(login, second_page))
+    with on_stage():
+        db.session.get_one(Document, second_id).disputed_on = START.date()
+    with clock.frozen(AGREED):
+        emma = login("emma", now=AGREED)
+        assert emma.get("/customer/invoices/pay?all=1").status_code == 303
+        shown = text(emma.get(objected_page))
+    assert "There is nothing else to pay now." in shown and "you pay it in instalments." in shown
+
+
+def give_credit(customer_id: int, minor: int, currency: str = "EUR") -> None:
+    db.session.add(
+        CreditEntry(
+            mode=Mode.TEST,
+            customer_id=customer_id,
+            currency=currency,
+            amount_minor=minor,
+            use=CreditUse.OVERPAID,
+            created_at=START,
+        )
+    )
+
+
+def test_what_is_open_is_told_with_the_credit_there_is_for_it(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        give_credit(ids.emma_account, 1000)
+        give_credit(ids.emma_account, 9900, currency="USD")
+        give_credit(ids.jan_account, 5000)
+    assert needs(visit(login, "/customer")) == [], "credit alone needs nobody"
+    with on_stage():
+        make_invoice(ids.emma_account, amount_minor=600)
+    told = "€ 6.00 is to be paid. You have € 10.00 in credit; use it when you pay. Pay € 6.00"
+    assert needs(visit(login, "/customer"))[0].endswith(told)
+    with on_stage():
+        make_invoice(ids.emma_account, amount_minor=100)
+        add_plan(ids)
+    told = "Together: € 7.00, besides what you pay in instalments. You have € 10.00 in credit"
+    assert told in needs(visit(login, "/customer"))[0]
+    dutch = needs(visit(login, "/customer", headers={"Accept-Language": "nl"}))[0]
+    assert "in termijnen betaalt. Je hebt € 10,00 tegoed; gebruik het als je betaalt." in dutch
+    with on_stage():
+        give_credit(ids.emma_account, -1000)
+    assert "in credit" not in needs(visit(login, "/customer"))[0]
+
+
+def test_what_is_objected_to_is_not_called_late(login: Any, on_stage: Any, ids: Any) -> None:
+    with on_stage():
+        objected = make_invoice(ids.emma_account, amount_minor=7700)
+        objected.disputed_on = START.date()
+        page = f"/customer/invoices/{objected.public_id}"
+    home = visit(login, "/customer")
+    assert needs(home) == [], "the shop is asked"
+    with on_stage():
+        others = [make_invoice(ids.emma_account, amount_minor=minor, now=AGREED) for minor in (100, 200)]
+        ids_of_others = [each.id for each in others]
+    [told] = needs(visit(login, "/customer"))
+    assert told == "2 invoices are open Together: € 3.00, besides what you object to Show invoices"
+    with on_stage():
+        for each in ids_of_others:
+            db.session.get_one(Document, each).disputed_on = AGREED.date()
+    for address in ("/customer", "/customer/invoices", page):
+        html = visit(login, address).get_data(as_text=True)
+        assert (
+            "days overdue" not in html
+            and 'class="note late"' not in html
+            and "Overdue<" not in html.replace(">Overdue</a>", "")
+        ), address
+    assert "you objected to it" in text(home)
+    assert "No invoices found" in text(visit(login, "/customer/invoices?status=overdue"))
+    assert "€ 77.00" in text(visit(login, "/customer/invoices?status=unpaid"))
 
 
 def test_the_invoice_says_that_it_is_paid_in_instalments(login: Any, on_stage: Any, ids: Any) -> None:

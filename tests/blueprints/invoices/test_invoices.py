@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from flask import Flask
@@ -15,6 +15,7 @@ import portal
 from portal.core import clock, outbox, storage
 from portal.core.mailer import MailMessage
 from portal.core.polling import WAITS
+from portal.core.references import format_rf, rf_reference
 from portal.domain.invoices import rendering
 from portal.domain.invoices.links import payment_url
 from portal.domain.invoices.models import CreditEntry, CreditUse, Document, DocumentFile, DocumentKind
@@ -82,6 +83,9 @@ def test_filters_and_search_are_in_the_address(login: Login, on_stage: Stage, id
     assert row_headers(client.get(f"{LIST}?status=overdue")) == []
     assert row_headers(client.get(f"{LIST}?q=F2026")) == ["F2026-0001"]
     assert row_headers(client.get(f"{LIST}?status=paid&q=F2026")) == []
+    printed = quote(format_rf(rf_reference("2026-0002")))
+    assert row_headers(client.get(f"{LIST}?q={printed}")) == ["2026-0002"]
+    assert row_headers(client.get(f"{LIST}?status=unpaid&q={printed}")) == []
     assert len(row_headers(client.get(f"{LIST}?status=nonsense"))) == 3
     searched = client.get(f"{LIST}?q=F2026")
     assert any("status=paid" in address and "q=F2026" in address for address in links(searched)), (

@@ -117,7 +117,7 @@ def test_everything_is_not_what_somebody_objects_to(world: World, emma: Browser)
         db.session.commit()
     everything = emma.get(f"{LIST}/pay?all=1")
     assert row_headers(everything) == ["2026-0001", "2026-0003"]
-    assert "Left out, as you object to it: 2026-0002." in shown(everything)
+    assert "2026-0002 is not in it: you objected to it." in shown(everything)
     assert "Pay all open invoices (€ 103.00) instead" in shown(emma.get(f"{LIST}/{first.public_id}"))
     chosen = emma.get(f"{LIST}/pay?invoice={objected.public_id}&invoice={first.public_id}")
     assert "2026-0002" in row_headers(chosen), "who ticks it means it"
@@ -128,7 +128,7 @@ def test_everything_is_not_what_somebody_objects_to(world: World, emma: Browser)
     assert "Pay everything" not in shown(emma.get(LIST))
     assert emma.get(f"{LIST}/pay?all=1").status_code == 303
     nothing = emma.get(LIST)
-    assert "Left out, as you object to it" in shown(nothing)
+    assert "There is nothing else to pay now. 2026-0001, 2026-0002, 2026-0003 are not in it" in shown(nothing)
 
 
 def test_who_may_not_pay_is_offered_nothing(world: World, login: Login) -> None:

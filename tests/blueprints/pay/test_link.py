@@ -43,6 +43,18 @@ def test_a_customer_who_is_signed_in_as_somebody_else_sees_no_more(world: World,
     assert page.status_code == 200 and "Emma" not in text_of(page)
 
 
+def test_what_is_objected_to_is_not_called_late_nor_told_to_whoever_has_the_link(world: World) -> None:
+    invoice = world.invoice()
+    with clock.frozen(START + timedelta(days=60)):
+        late = words(world.browser().get(invoice.link))
+        assert "days overdue" in late and "Overdue" in late
+        with world.scope():
+            db.session.get_one(Document, invoice.id).disputed_on = START.date()
+            db.session.commit()
+        shown = words(world.browser().get(invoice.link))
+    assert "overdue" not in shown.lower() and "object" not in shown and "Unpaid" in shown
+
+
 @pytest.mark.parametrize("path", ["", "/transfer"])
 def test_a_wrong_token_is_404(world: World, path: str) -> None:
     token = world.invoice().token

@@ -95,3 +95,4 @@ def test_what_is_paid_and_what_comes_next_agree(total: int, count: int, data: st
     found = progress(plan, remaining)
     later = plan[found.paid_count + 1 :]
     assert (found.next_minor or 0) + sum(each.amount_minor for each in later) == remaining
+    assert sum(found.left_minor) == remaining and len(found.left_minor) == count

@@ -24,6 +24,7 @@ from portal.domain.collections.planned import (
     PlanDebit,
     has_plan,
     in_instalments,
+    in_plan,
     instalments_of,
     list_plan_debits,
     nearest_plan,
@@ -99,7 +100,7 @@ def listed(ids: Ids, today: date, status: Filter = Filter.ALL, search: str = "")
 
 
 def owed(ids: Ids, today: date) -> OpenSummary:
-    return queries.open_summary(ids.emma_account, mode=Mode.TEST, today=today, planned=in_instalments())
+    return queries.open_summary(ids.emma_account, mode=Mode.TEST, today=today, in_plan=in_plan)
 
 
 def needed(ids: Ids, today: date) -> tuple[Any, ...]:

@@ -72,8 +72,7 @@ def test_the_badge_is_the_first_that_holds(
         open_minor=open_minor,
         total_minor=100,
         reversed_at=reversed_at,
-        due_date=due,
-        today=TODAY,
+        is_late=due is not None and due < TODAY,
     )
     assert found is expected(list_state, open_minor, 100, reversed_at, due)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.core.errors import NotFound
+from portal.core.references import format_rf, rf_reference
 from portal.domain.invoices import queries
 from portal.domain.invoices.booking import mark_pending
 from portal.domain.invoices.drafts import LineInput, create_draft
@@ -156,6 +157,22 @@ def test_the_search_is_by_number(on_stage: Stage, ids: Ids, search: str, expecte
         assert set(numbers(ids.emma_account, search=search)) == expected
 
 
+def test_the_search_knows_the_reference_that_is_printed(on_stage: Stage, ids: Ids) -> None:
+    with on_stage():
+        first, second = make_invoice(ids.emma_account), make_invoice(ids.emma_account)
+        fee = make_invoice(ids.emma_account, kind=DocumentKind.COLLECTION_FEE)
+        # Begins as the first one does.
+        longer = make_invoice(ids.emma_account)
+        longer.number, longer.reference = "2026-00011", rf_reference("2026-00011")
+        theirs = make_invoice(ids.jan_account)
+        for document in (first, second, fee, longer):
+            printed = format_rf(document.reference)
+            for search in (document.reference, printed, printed.lower(), f" {printed} "):
+                assert numbers(ids.emma_account, search=search) == [document.number], search
+        assert numbers(ids.emma_account, search=format_rf(theirs.reference)) == []
+        assert numbers(ids.emma_account, search="RF00 2026 0001") == [], "mistyped"
+
+
 # Pages.
 
 
@@ -227,7 +244,7 @@ def test_a_cursor_of_somebody_elses_making_is_the_first_page(on_stage: Stage, id
 SLOW = re.compile(r"TEMP B-TREE|SCAN documents|Sort|Seq Scan|Bitmap")
 
 
-@pytest.mark.parametrize("search", ["", "2026-0001", "nothing like it"])
+@pytest.mark.parametrize("search", ["", "2026-0001", "nothing like it", rf_reference("2026-0001")])
 @pytest.mark.parametrize("status", Filter)
 def test_a_page_is_read_from_an_index_without_sorting(
     app: Flask, on_stage: Stage, ids: Ids, many: Callable[[int], None], status: Filter, search: str

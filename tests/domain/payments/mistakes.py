@@ -82,8 +82,7 @@ def badge_of(document: Document) -> Badge:
         open_minor=document.open_minor,
         total_minor=document.total_minor,
         reversed_at=document.reversed_at,
-        due_date=document.due_date,
-        today=START.date(),
+        is_late=document.due_date is not None and document.due_date < START.date(),
     )
 
 

@@ -71,7 +71,7 @@ def contacts(rows: Sequence[Any]) -> list[ContactRow]:
     ]
 
 
-def invoice(row: Any, today: date) -> InvoiceRow:
+def invoice(row: Any) -> InvoiceRow:
     """A document of a customer; a credit note takes back and has no state of its own."""
     is_note = row.kind is DocumentKind.CREDIT_NOTE
     return InvoiceRow(
@@ -87,7 +87,6 @@ def invoice(row: Any, today: date) -> InvoiceRow:
             open_minor=row.open_minor,
             total_minor=row.total_minor,
             reversed_at=row.reversed_at,
-            due_date=row.due_date,
-            today=today,
+            is_late=row.is_late,
         ),
     )

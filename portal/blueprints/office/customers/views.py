@@ -17,6 +17,7 @@ from portal.core.errors import Conflict, DomainError
 from portal.core.forms import checked_by_form, searched
 from portal.core.principals import current_staff
 from portal.core.shops import current_shop
+from portal.domain.collections.planned import plans_of_account
 from portal.domain.invoices import staff_queries as documents
 from portal.domain.people import accounts, editing, invitations, staff_queries
 from portal.domain.people.mail_settings import get_mail_settings
@@ -167,7 +168,12 @@ def _page(customer: Customer) -> str:
         customer=customer,
         people=pages.people(around, now=clock.now()),
         contacts=pages.contacts(around),
-        invoices=[pages.invoice(row, today) for row in documents.list_of_customer(customer.id, mode=_mode())],
+        invoices=[
+            pages.invoice(row)
+            for row in documents.list_of_customer(
+                customer.id, mode=_mode(), today=today, planned=plans_of_account(customer.id, _mode())
+            )
+        ],
         credit=documents.credit_of_customer(customer.id, mode=_mode()),
         tickets=tickets.list_of_customer(customer.id),
     )

@@ -14,6 +14,7 @@ from portal.core.principals import StaffPrincipal
 from portal.core.sections import ANY_PAGE, Sections
 from portal.core.shops import current_shop
 from portal.core.templating import language
+from portal.domain.collections.planned import plans_of_shop
 from portal.domain.invoices import staff_queries as documents
 from portal.domain.people.staff_permissions import StaffPermission
 from portal.domain.tickets.staff_queries import waiting_count
@@ -49,8 +50,9 @@ def _plan(staff: StaffPrincipal) -> Together:
         numbers["waiting"] = waiting_count(ANY_PAGE.shop_id)
     if staff.can(StaffPermission.INVOICES):
         here = ANY_PAGE
-        numbers["overdue"] = documents.overdue_count(here.shop_id, here.mode, here.today)
-        numbers["overdue_minor"] = documents.overdue_sum(here.shop_id, here.mode, here.today)
+        planned = plans_of_shop(here.mode)
+        numbers["overdue"] = documents.overdue_count(here.shop_id, here.mode, here.today, planned)
+        numbers["overdue_minor"] = documents.overdue_sum(here.shop_id, here.mode, here.today, planned)
         numbers["drafts"] = documents.draft_count(here.shop_id, here.mode)
     return together(numbers)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from portal.core.audit import Actor
 from portal.core.principals import current_staff
 from portal.core.shops import current_shop
+from portal.domain.collections.reminding import quiet_case
 from portal.domain.invoices.models import Document, DocumentFile, DocumentKind, DocumentStatus
 from portal.domain.invoices.staff_queries import get_document_for_staff
 from portal.domain.people.models import Customer
@@ -16,12 +17,16 @@ from portal.domain.shops.queries import get_shop
 
 @dataclass(frozen=True)
 class Found:
-    """A document, whose it is, its PDF if that is built, and the customer's credit in its currency, in minor units."""
+    """A document, whose it is, its PDF if that is built, and the customer's credit in its currency, in minor units.
+
+    ``quiet_case_id``: none, or the case in which the shop said that it asks for nothing more for now.
+    """
 
     document: Document
     customer: Customer
     file: DocumentFile | None
     credit_minor: int
+    quiet_case_id: int | None
 
     @property
     def is_draft(self) -> bool:
@@ -41,7 +46,7 @@ class Found:
 
 def load(public_id: str) -> Found:
     """A document of the shop; ``NotFound`` for any other."""
-    return Found(*get_document_for_staff(public_id, mode=mode()))
+    return Found(*get_document_for_staff(public_id, mode=mode(), also=quiet_case(Document)))
 
 
 def mode() -> Mode:

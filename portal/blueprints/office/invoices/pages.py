@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +28,7 @@ from portal.domain.tickets.models import DisputeStatus
 from portal.domain.tickets.staff_queries import list_disputes
 
 
-def listed(row: Any, today: date) -> SimpleNamespace:
+def listed(row: Any) -> SimpleNamespace:
     """A row of the list. A draft has no number and no date, a credit note nothing that is open."""
     is_draft = row.status is DocumentStatus.DRAFT
     is_note = row.kind is DocumentKind.CREDIT_NOTE
@@ -38,8 +37,7 @@ def listed(row: Any, today: date) -> SimpleNamespace:
         open_minor=row.open_minor,
         total_minor=row.total_minor,
         reversed_at=row.reversed_at,
-        due_date=row.due_date,
-        today=today,
+        is_late=row.is_late,
     )
     return SimpleNamespace(
         public_id=row.public_id,
@@ -52,7 +50,7 @@ def listed(row: Any, today: date) -> SimpleNamespace:
         open_minor=row.open_minor,
         currency=row.currency,
         state=row.status if is_draft else None if is_note else state,
-        is_late=queries.days_overdue(row.list_state, row.due_date, today) > 0 and not is_note,
+        is_late=row.is_late and row.list_state is ListState.UNPAID and not is_note,
     )
 
 
@@ -104,7 +102,7 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
     notes = queries.list_credit_notes(document) if is_invoice else []
     objections = list_disputes(document.id) if is_invoice else []
     today = clock.today(current_shop().time_zone)
-    is_late = is_invoice and queries.days_overdue(document.list_state, document.due_date, today) > 0
+    is_late = is_invoice and queries.days_overdue(document.list_state, queries.late_day(document), today) > 0
     # What is paid in instalments is late by their days; only of what is late by its own this is asked.
     instalment = instalments_of([document]).get(document.id) if is_late else None
     return {
@@ -116,7 +114,7 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         if not found.is_issued
         else None
         if found.is_credit_note
-        else queries.badge_of(document, today, due_on=instalment[0] if instalment else None),
+        else queries.badge_of(document, today, instalment_on=instalment[0] if instalment else None),
         "is_draft": found.is_draft,
         # Saved it can be, as somebody may not be done with it; finalising refuses it.
         "is_below_zero": found.is_draft and document.total_minor < 0,
@@ -125,7 +123,8 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
         "is_remindable": document.list_state is ListState.UNPAID
         and not document.pending_minor
         and not found.is_credit_note
-        and not is_disputed(document),
+        and not is_disputed(document)
+        and found.quiet_case_id is None,
         # There is credit to pay out, of this invoice or another.
         "is_returnable": may and is_invoice and found.credit_minor > 0,
         "is_issued": found.is_issued,

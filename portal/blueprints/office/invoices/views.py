@@ -15,6 +15,7 @@ from portal.core.access import needs
 from portal.core.forms import searched
 from portal.core.principals import current_staff
 from portal.core.shops import current_shop
+from portal.domain.collections.planned import plans_of_shop
 from portal.domain.invoices import rendering
 from portal.domain.invoices.staff_list import Filter
 from portal.domain.invoices.staff_search import list_for_staff
@@ -38,12 +39,13 @@ def index() -> ResponseReturnValue:
         search=search,
         after=request.args.get("after"),
         before=request.args.get("before"),
+        planned=plans_of_shop(loading.mode()),
     )
     kept: dict[str, Any] = {"status": None if chosen is Filter.ALL else chosen.value, "q": search or None}
     here = partial(url_for, "office.invoices.index", **kept)
     return render_template(
         "office/invoices/index.html",
-        rows=[pages.listed(row, today) for row in page.rows],
+        rows=[pages.listed(row) for row in page.rows],
         filters=pages.filters(chosen, search),
         status=kept["status"] or "",
         q=search,
