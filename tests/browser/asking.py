@@ -7,16 +7,15 @@ import sqlalchemy as sa
 from app import app
 from portal.core import clock, database
 from portal.core.tenancy import shop_scope
-from portal.domain.catalog.models import CancelMode, Product
 from portal.domain.collections.models import CollectionCase
 from portal.domain.collections.queries import get_case_by_id
 from portal.domain.people.models import Customer, Person
 from portal.domain.shops.queries import find_default_shop
 from portal.domain.subscriptions.cancelling import Reason
-from portal.domain.subscriptions.models import Subscription, SubscriptionStatus
+from portal.domain.subscriptions.models import Subscription
 from portal.domain.tickets import cancelling, plans, undecided
 from portal.extensions import db
-from tests.rows import make_case
+from tests.rows import make_case, make_subscription
 
 
 def plan_ticket(account: Customer, emma: Person) -> str:
@@ -32,20 +31,12 @@ def plan_ticket(account: Customer, emma: Person) -> str:
 
 
 def cancellation_ticket(account: Customer, emma: Person) -> str:
-    """The ticket of the subscription that she cancels: the first that has a notice."""
-    subscription_id = db.session.scalars(
-        sa.select(Subscription.id)
-        .join(Product, Product.id == Subscription.product_id)
-        .where(
-            Subscription.customer_id == account.id,
-            Subscription.status == SubscriptionStatus.ACTIVE,
-            Product.cancel_mode == CancelMode.REQUEST,
-        )
-        .order_by(Subscription.id)
-    ).first()
-    assert subscription_id is not None
+    """The ticket of the subscription that she cancels, one of its own: other tests change those of the demo."""
+    name = "Walk, 1 kg"
+    subscription = db.session.scalar(sa.select(Subscription).where(Subscription.name == name))
+    subscription = subscription or make_subscription(account.id, name=name)
     change = cancelling.request_cancellation(
-        subscription_id, reason=Reason.OTHER, message="", told=None, author=emma, now=clock.now()
+        subscription.id, reason=Reason.OTHER, message="", told=None, author=emma, now=clock.now()
     )
     return str(change.data[undecided.TICKET])
 

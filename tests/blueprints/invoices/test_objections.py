@@ -361,6 +361,7 @@ def test_a_refund_that_was_paid_out_is_in_the_history_and_not_offered_again(
             document = db.session.scalars(
                 sa.select(Document).where(Document.kind == DocumentKind.INVOICE)
             ).one()
+            document.issue_date = START.date() - timedelta(days=3)
             make_credit_note(document, amount)
             pay_out(ids, document, amount, paid_on=START.date() - timedelta(days=days))
         shown = emma.get(page)
