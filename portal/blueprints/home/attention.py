@@ -81,7 +81,7 @@ def _unpaid(account: MembershipInfo, owed: OpenSummary, beside_plan: bool) -> Ne
     else:
         text = _("Together: %(amount)s", amount=total)
     credit_minor = int(owed.also.get("credit_minor") or 0)
-    if credit_minor > 0:
+    if credit_minor > 0 and account.can(Permission.INVOICES_PAY):
         credit = locale.money(credit_minor, current_shop().currency, language())
         # After a sentence that has no full stop of its own.
         text = f"{text}{'' if text.endswith('.') else '.'} " + _(

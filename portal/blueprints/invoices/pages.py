@@ -188,7 +188,7 @@ def invoice_page(
         "attempt": _attempt(document, panel) if may_pay and panel.attempt is not None else None,
         "errors": errors_of(form),
         "pdf": pdf_state(document, whole.file, pdf_language or document.language, also["build_state"]),
-        "pay_all": _pay_all(document, also, membership) if not panel.under_way_minor else None,
+        "pay_all": _pay_all(document, instalment, also, membership) if not panel.under_way_minor else None,
         "refund": _refund(document, also, membership),
         "dispute": _dispute(document, also, membership),
         "answer": _answer(document, also, membership),
@@ -405,9 +405,14 @@ def credit_offer(credit_minor: int, due_minor: int, form: ChoiceForm | None) -> 
     )
 
 
-def _pay_all(document: Document, also: dict[str, Any], membership: MembershipInfo) -> SimpleNamespace | None:
-    """Paying everything that is open in one payment, where that is more than this and fits."""
-    if not 1 < also["open_count"] <= together.MOST:
+def _pay_all(
+    document: Document,
+    instalment: tuple[date, int] | None,
+    also: dict[str, Any],
+    membership: MembershipInfo,
+) -> SimpleNamespace | None:
+    """Paying everything that is open in one payment, this too, where that is more than this and fits."""
+    if instalment is not None or document.pending_minor or not 1 < also["open_count"] <= together.MOST:
         return None
     url = url_for(
         "invoices.pay_several",

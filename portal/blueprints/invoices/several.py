@@ -24,7 +24,7 @@ from portal.core.forms import checked_by_form
 from portal.core.principals import current_membership, current_person
 from portal.core.shops import current_shop
 from portal.core.templating import language
-from portal.domain.collections.planned import has_plan, instalments_of
+from portal.domain.collections.planned import has_plan, in_plan, instalments_of
 from portal.domain.invoices import booking, queries, spending, together
 from portal.domain.invoices.booking import Share
 from portal.domain.invoices.models import Document, DocumentKind
@@ -131,7 +131,7 @@ def _chosen() -> Together:
     if "all" in request.args:
         if "account" in request.args:
             customer_id = _account(request.args["account"])
-        documents = together.list_open(customer_id, mode=mode)
+        documents = together.list_open(customer_id, mode=mode, in_plan=in_plan)
         planned = instalments_of(documents)
     else:
         ids = list(dict.fromkeys(request.args.getlist("invoice")))[: together.MOST + 1]

@@ -65,8 +65,7 @@ def in_plan(document: Any) -> sa.ColumnElement[bool]:
 def plans_of_shop(mode: Any) -> sa.CTE:
     """The same of the cases of the whole shop, which are few beside its invoices, for the office's lists and sums.
 
-    Written once into a statement and read from an index of them alone, however often it is asked
-    (``invoices.queries.late``).
+    Written once into a statement, however often it is asked (``invoices.queries.late``).
     """
     return _plans(CollectionCase.mode == mode, _WITH_PLAN).cte("in_instalments")
 

@@ -197,10 +197,9 @@ def asked_for(entity: Any, in_plan: InPlan | None) -> list[sa.ColumnElement[bool
     """Of what is to be paid what a customer is asked for as a whole, on home and by "pay everything".
 
     What can wait is left out: what they object to, and what ``in_plan`` (``collections.planned``) says is paid in
-    instalments; and where money is under way for a part, the rest is not paid before that is decided. Each of these can
-    still be paid by itself, or chosen.
+    instalments. Each of these can still be paid by itself, or chosen.
     """
-    here = [entity.pending_minor == 0, entity.disputed_on.is_(None)]
+    here = [entity.disputed_on.is_(None)]
     return here if in_plan is None else [*here, sa.not_(in_plan(entity))]
 
 
@@ -456,7 +455,8 @@ def _owed(in_plan: InPlan | None, also: Beside) -> Run:
         first = sa.select(Document.public_id).where(*asked).order_by(Document.due_date, Document.id).limit(1)
         columns = sa.select(
             sa.func.count().label("unpaid"),
-            sa.func.coalesce(sa.func.sum(Document.open_minor), 0).label("total"),
+            # Where money is under way for a part, the rest is to be paid.
+            sa.func.coalesce(sa.func.sum(Document.open_minor - Document.pending_minor), 0).label("total"),
             sa.func.coalesce(sa.func.sum(late), 0).label("late"),
             sa.func.min(due).label("first_due"),
             first.correlate(None).scalar_subquery().label("public_id"),

@@ -30,7 +30,7 @@ def draft_count(shop_id: Any, mode: Any) -> sa.ScalarSelect[int]:
 
 
 def overdue_sum(shop_id: Any, mode: Any, today: Any, planned: sa.CTE) -> sa.ScalarSelect[int]:
-    """What is unpaid and late, in minor units of the shop's currency: other currencies are no part of a sum.
+    """What is unpaid and late, in minor units of the one currency that a shop has.
 
     ``planned`` as for ``staff_list.list_documents``, whose filter this agrees with.
     """

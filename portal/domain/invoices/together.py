@@ -59,16 +59,26 @@ def list_chosen(public_ids: Sequence[str], *, customer_ids: Sequence[int], mode:
     return found
 
 
-def list_open(customer_id: int, *, mode: Mode) -> list[Document]:
-    """What a customer has to pay, the first due first: one more than fits into one payment shows that there is more."""
-    return list(
-        db.session.scalars(
+def list_open(customer_id: int, *, mode: Mode, in_plan: InPlan) -> list[Document]:
+    """What a customer has to pay, the first due first: one more than fits into one payment shows that there is more.
+
+    After that comes what who pays everything does not mean, as far as anybody wants to read of it.
+    """
+    meant = sa.and_(*_meant(Document, in_plan))
+    found: list[Document] = []
+    for which, most in ((meant, MOST + 1), (sa.not_(meant), MOST)):
+        found += db.session.scalars(
             sa.select(Document)
-            .where(*unpaid(customer_id, mode))
+            .where(*unpaid(customer_id, mode), which)
             .order_by(Document.due_date, Document.id)
-            .limit(MOST + 1)
+            .limit(most)
         )
-    )
+    return found
+
+
+def _meant(entity: Any, in_plan: InPlan | None) -> list[sa.ColumnElement[bool]]:
+    """What one payment for everything is for: where money is under way for a part, the rest waits for that."""
+    return [entity.pending_minor == 0, *asked_for(entity, in_plan)]
 
 
 def sort_out(
@@ -117,7 +127,7 @@ def over_the_list(
     values come last.
     """
     credit = credit_column(sa.literal(customer_id), sa.literal(mode.value), sa.literal(currency))
-    several = count_up_to(1, Document, *unpaid(customer_id, mode), *asked_for(Document, in_plan))
+    several = count_up_to(1, Document, *unpaid(customer_id, mode), *_meant(Document, in_plan))
     row = db.session.execute(sa.select(credit, several, *also)).one()
     return int(row[0]), row[1] > 1, list(row[2:])
 
@@ -156,8 +166,8 @@ def columns_beside(
     """What the page of a document shows of its customer's other affairs, for the statement that finds the document.
 
     ``credit_minor`` there is, ``credit_uses`` there were on it, and of what is to be paid in its currency, itself
-    included, ``open_count`` and ``open_minor``: without what can wait (``queries.asked_for``), and both of at most one
-    more than one payment may be for.
+    included where it cannot wait, ``open_count`` and ``open_minor``: without what can wait (``queries.asked_for``), and
+    both of at most one more than one payment may be for.
     """
     other = aliased(Document)
     is_open = [
@@ -166,7 +176,7 @@ def columns_beside(
         other.currency == document.currency,
         other.kind.in_(LISTED),
         other.list_state == sa.literal_column("'unpaid'"),
-        *asked_for(other, in_plan),
+        *_meant(other, in_plan),
     ]
     uses = [Allocation.document_id == document.id, Allocation.credit_entry_id.is_not(None)]
     first = sa.select(other.open_minor).where(*is_open).correlate(document).limit(MOST + 1).subquery()

@@ -57,6 +57,8 @@ def revoke(public_id: str, customer_id: int, *, actor: Actor, now: datetime) -> 
 
     ``NotFound`` for another account's, ``Conflict`` when it was accepted meanwhile.
     """
+    # The account first: whoever accepts at this moment holds it before the link and the invitation.
+    db.session.get_one(Customer, customer_id, with_for_update=queries.HOLD)
     invited = db.session.scalar(
         sa.select(Invitation)
         .where(Invitation.public_id == public_id, Invitation.customer_id == customer_id)

@@ -49,24 +49,27 @@ class Credit:
     """The credit of an invoice's customer in its currency, in minor units: the most that can be paid out.
 
     ``here_minor`` of it came from credit notes on this invoice and was not paid out about it; ``used_minor`` came from
-    them too and was used for something else.
+    them too and was used for something else; ``needs_note_minor`` was paid for it and no note gave it back yet.
     """
 
     minor: int
     here_minor: int
-    used_minor: int = 0
+    used_minor: int
+    needs_note_minor: int
 
 
 def credit_about(document_id: int) -> Credit:
     """What can be paid out about an invoice. For staff who may change invoices."""
-    minor, here_minor, given_minor = db.session.execute(
+    row = db.session.execute(
         sa.select(
             ledger.credit_about(document_id),
             refunds.credit_left_minor(document_id),
             refunds.credit_given_minor(document_id),
+            refunds.refundable_minor(document_id),
         )
     ).one()
-    return Credit(int(minor), int(here_minor), max(0, int(given_minor) - int(here_minor)))
+    minor, here, given, refundable = (int(each) for each in row)
+    return Credit(minor, here, max(0, given - here), max(0, refundable - here))
 
 
 def pay_out(document_id: int, wanted: Order, *, shop: Shop, author: Author, now: datetime) -> Refund:

@@ -197,6 +197,22 @@ def test_everything_is_what_is_open_now(world: World, emma: Browser) -> None:
     assert first.id < second.id
 
 
+def test_what_can_wait_takes_no_place_in_it(
+    world: World, emma: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first due are objected to: as many of the others as one payment takes are in it, and it says if not all."""
+    monkeypatch.setattr(together, "MOST", 3)
+    wait, pay = [world.invoice(100) for _ in range(4)], [world.invoice(100) for _ in range(4)]
+    with world.scope():
+        for each in wait:
+            db.session.get_one(Document, each.id).disputed_on = START.date()
+        db.session.commit()
+    page = emma.get(f"{LIST}/pay?all=1")
+    assert fields(page)["total"] == "300" and "the 3 to pay first" in shown(page)
+    assert "you objected to them" in shown(page)
+    assert "instead" not in shown(emma.get(f"{LIST}/{pay[0].public_id}"))
+
+
 def test_nothing_ticked_says_so(world: World, emma: Browser) -> None:
     for address in (f"{LIST}/pay", f"{LIST}/pay?all=1"):
         answer = emma.get(address)

@@ -653,6 +653,7 @@ def test_a_plan_is_late_by_its_instalments_in_list_filter_search_and_on_home(
         fee.case_id, fee.due_date = case.id, DUE[1]
         names = [each.number or "" for each in (late, planned, fee)]
         account = f"/office/customers/{db.session.get_one(Customer, ids.emma_account).public_id}"
+        own_pages = [f"{LIST}/{each.public_id}" for each in (planned, fee)]
     expected = {names[0], *(names[1:] if is_late else [])}
     with clock.frozen(START + (DUE[0] - START.date()) + timedelta(days=days)):
         saskia = login("saskia")
@@ -665,7 +666,8 @@ def test_a_plan_is_late_by_its_instalments_in_list_filter_search_and_on_home(
         home = text(saskia.get("/office"))
         said = "€ 168.00overdue in 3 invoices" if is_late else "€ 7.00overdue in one invoice"
         assert said in home
-        assert ("Overdue" in text(saskia.get(account))) is is_late
+        for page in (account, *own_pages):
+            assert ("Overdue" in text(saskia.get(page))) is is_late, page
 
 
 def test_what_is_disputed_is_not_overdue(login: Any, on_stage: Any, ids: Any, invoice: str) -> None:

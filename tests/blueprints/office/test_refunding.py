@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from portal.core import clock
 from portal.core.mail_message import MailMessage
-from portal.domain.invoices.models import Document
+from portal.domain.invoices.models import Document, DocumentKind
 from portal.domain.payments.models import Payment, Refund, RefundStatus
 from portal.domain.shops.models import Mode
 from portal.domain.tickets.models import Ticket, TicketStatus, TicketType
@@ -263,15 +263,28 @@ def test_a_refund_that_failed_says_when_and_whose_credit_was_spent_is_paid_by_no
     with counted(world.app) as statements:
         page = desk.saskia.get(ticket)
     shown = panel(page)
-    assert "Can be paid back now € 0.00 Used meanwhile" in shown and "Only after" not in shown
+    assert "Can be paid back now € 0.00 Only after a credit note € 50.00 Used meanwhile" in shown
     for number, amount in zip(numbers, ("20.00", "30.00"), strict=True):
         assert f"Used meanwhile € {amount} for invoice {number}" in shown
     assert {f"/office/invoices/{each}" for each in ids} <= set(links(page))
-    assert "there is nothing of it to pay back any more" in shown and "first" not in shown
+    assert "there is nothing of it to pay back any more. What was not credited yet you can give back" in shown
     assert "Pay money back…" not in shown
     assert len(statements) <= 10, "\n\n".join(statements)
     # Whoever gets to the page by the invoice reads the same.
     asked = text(desk.saskia.get(desk.page))
+    assert "was used meanwhile" in asked and "Make a credit note first" in asked
+
+    # Once all of it was credited there is nothing left to make one of.
+    with world.scope():
+        document = (
+            db.session.query(Document).filter_by(kind=DocumentKind.INVOICE).order_by(Document.id).first()
+        )
+        assert document is not None
+        make_credit_note(document, 5000)
+        spend_credit(make_invoice(world.ids.emma_account, amount_minor=5000), 5000)
+        db.session.commit()
+    shown, asked = panel(desk.saskia.get(ticket)), text(desk.saskia.get(desk.page))
+    assert "Only after" not in shown and "to pay back any more." in shown and "credit note first" not in shown
     assert "was used meanwhile" in asked and "Make a credit note first" not in asked
 
 

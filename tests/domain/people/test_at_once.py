@@ -387,6 +387,23 @@ def test_who_accepts_while_they_are_invited_anew(here: tuple[Flask, Ids], number
     assert isinstance(other, Conflict if first == "accepted" else NotFound), answers
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_who_accepts_while_the_invitation_is_taken_back(here: tuple[Flask, Ids], number: int) -> None:
+    account, email = here[1].jan_account, f"back-{number}@example.net"
+    invite_with_link(here, account, email)
+
+    def take_back() -> str:
+        found = sa.select(Invitation.public_id).where(Invitation.customer_id == account)
+        newest = db.session.scalars(found.order_by(Invitation.id.desc()).limit(1)).one()
+        invitations.revoke(newest, account, actor=Actor.system("test"), now=START)
+        return "taken back"
+
+    waiting: list[Callable[[], Any]] = [lambda: accept(email), take_back]
+    answers = at_once(here, 2, lambda: waiting.pop()())
+    first, other = sorted(answers, key=lambda each: isinstance(each, Exception))
+    assert isinstance(other, Conflict if first == "accepted" else NotFound), answers
+
+
 def change_address(ids: Ids) -> None:
     secret = tokens.issue(
         TokenPurpose.EMAIL_CHANGE, ids.jan, now=START, data={"email": "j@example.com", "session_id": None}

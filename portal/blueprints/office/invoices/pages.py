@@ -103,8 +103,9 @@ def show(found: Found, *, may: bool) -> dict[str, Any]:
     objections = list_disputes(document.id) if is_invoice else []
     today = clock.today(current_shop().time_zone)
     is_late = is_invoice and queries.days_overdue(document.list_state, queries.late_day(document), today) > 0
-    # What is paid in instalments is late by their days; only of what is late by its own this is asked.
-    instalment = instalments_of([document]).get(document.id) if is_late else None
+    # What is paid in instalments is late by their days, and what came on top of it too: of these alone this is asked.
+    asks = is_late or (is_invoice and document.case_id is not None)
+    instalment = instalments_of([document]).get(document.id) if asks else None
     return {
         "document": document,
         "customer": customer,

@@ -91,7 +91,8 @@ def refund(public_id: str) -> ResponseReturnValue:
         has_ways=bool(ways),
         credit_minor=max(0, credit.minor),
         here_minor=credit.here_minor,
-        is_used_up=credit.used_minor > 0 and credit.here_minor == 0,
+        is_used_up=credit.used_minor > 0 and not credit.here_minor,
+        needs_note=credit.needs_note_minor > 0,
     )
     return page, status
 

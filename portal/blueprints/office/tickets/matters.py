@@ -229,8 +229,9 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
     ).one()
     # What a credit note gave and is gone was used: to pay it back would be to pay it twice.
     used = max(0, given - here)
-    is_used_up = used > 0 and here == 0
-    needs_note = 0 if is_used_up else max(0, refundable - here)
+    needs_note = max(0, refundable - here)
+    # What is in credit and no note of this invoice gave can be paid back as it is: perhaps this was paid twice.
+    now = here or (credit if not used else 0)
     # A request that was answered by money and opened again by a reply.
     paid_out = _paid_out(ticket) if count else []
     under_way = refunding.find_under_way(ticket.id) if count else None
@@ -246,13 +247,13 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         (
             (_("Invoice"), ticket.document_number),
             *paid_out,
-            (_("Can be paid back now"), _money(here, ticket.document_currency)),
+            (_("Can be paid back now"), _money(max(0, now), ticket.document_currency)),
             (
                 _("Only after a credit note"),
                 _money(needs_note, ticket.document_currency) if needs_note else None,
             ),
             # Of which no more came from this invoice than what can be paid back.
-            (_("Credit in all"), _money(credit, ticket.document_currency) if credit > here else None),
+            (_("Credit in all"), _money(credit, ticket.document_currency) if credit > now else None),
         ),
         _("The payment provider has the order. This ticket is resolved once the money is on its way.")
         if under_way is not None and under_way.provider_ref is not None
@@ -264,9 +265,19 @@ def _refund(ticket: Any, staff: StaffPrincipal) -> Matter | None:
         )
         if here > 0
         else _(
+            "This credit came from no credit note on this invoice, perhaps from a payment too many. You can pay it "
+            "back as it is; only what was rightly paid needs a credit note first."
+        )
+        if now > 0
+        else _(
             "The credit of this invoice was used meanwhile, so there is nothing of it to pay back any more."
         )
-        if is_used_up
+        if used and not needs_note
+        else _(
+            "The credit of this invoice was used meanwhile, so there is nothing of it to pay back any more. What was "
+            "not credited yet you can give back, with a credit note first."
+        )
+        if used
         else _(
             "Make the credit note first: it turns what was paid into credit of the customer. "
             "Then you can pay that back."
