@@ -4,8 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENVIRONMENT := $(PYTHON) -I portal/installation/environment.py
 # Processes the tests run in; the suites with servers of their own want memory more than processors.
-# Twice as many as there are processors, as they wait for browsers and servers half of the time.
-TEST_PROCESSES ?= 4
+# One more than there are processors, as they wait for browsers and servers half of the time.
+TEST_PROCESSES ?= 3
 PYTEST_ARGS ?=
 # Parts of the soak, and the number its chances come from; empty: all, and a new one.
 ONLY ?=

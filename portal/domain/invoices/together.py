@@ -59,7 +59,7 @@ def list_chosen(public_ids: Sequence[str], *, customer_ids: Sequence[int], mode:
     return found
 
 
-def list_open(customer_id: int, *, mode: Mode, in_plan: InPlan) -> list[Document]:
+def list_open(customer_id: int, *, mode: Mode, in_plan: InPlan | None = None) -> list[Document]:
     """What a customer has to pay, the first due first: one more than fits into one payment shows that there is more.
 
     After that comes what who pays everything does not mean, as far as anybody wants to read of it.

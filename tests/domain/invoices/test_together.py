@@ -150,4 +150,4 @@ def test_none_of_it_looks_through_the_shop(
             db.session.execute(
                 sa.select(*columns).select_from(Document).where(Document.id == document.id)
             ).one()
-        assert len(found) == 4 and not [plan for plan in found if SLOW.search(plan)], "\n\n".join(found)
+        assert len(found) == 5 and not [plan for plan in found if SLOW.search(plan)], "\n\n".join(found)
