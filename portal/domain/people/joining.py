@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from portal.core import audit
 from portal.core.audit import Actor
 from portal.domain.people import mails, queries
 from portal.domain.people.models import Customer, Membership, Person, Role
+from portal.domain.people.recipients import find_only_choice
 from portal.extensions import db
 
 
@@ -45,14 +44,9 @@ def hold(customer: Customer) -> None:
 
 def _keep_language(customer: Customer, *, actor: Actor, now: datetime) -> None:
     """What the only person of an account chose, which its mails follow no more once there are two, becomes its own."""
-    choices = db.session.scalars(
-        sa.select(Person.language)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(Membership.customer_id == customer.id)
-        .limit(2)
-    ).all()
-    if len(choices) == 1 and choices[0] in ("en", "nl") and choices[0] != customer.language:
-        customer.language = choices[0]
+    choice = find_only_choice(customer)
+    if choice in ("en", "nl") and choice != customer.language:
+        customer.language = choice
         audit.record(
             "customer.mail_settings_changed", customer, actor=actor, now=now, language=customer.language
         )

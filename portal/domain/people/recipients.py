@@ -71,16 +71,21 @@ def account_language(customer: Customer, shop: Shop) -> str:
     With a single person it is that person's choice, else the account's; "auto" is what the last log-in used, else
     the shop's language.
     """
+    choice = find_only_choice(customer) or customer.language
+    if choice in ("en", "nl"):
+        return choice
+    return customer.last_language or shop.language
+
+
+def find_only_choice(customer: Customer) -> str | None:
+    """The language that the only person of an account chose, "auto" too; None where there is nobody, or several."""
     choices = db.session.scalars(
         sa.select(Person.language)
         .join(Membership, Membership.person_id == Person.id)
         .where(Membership.customer_id == customer.id)
         .limit(2)
     ).all()
-    choice = choices[0] if len(choices) == 1 else customer.language
-    if choice in ("en", "nl"):
-        return choice
-    return customer.last_language or shop.language
+    return choices[0] if len(choices) == 1 else None
 
 
 #: Who may answer customers; the others only read.
